@@ -1,0 +1,248 @@
+"""The settings of one application, read once in :meth:`TicketMiner.init_app`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import typing as t
+from dataclasses import dataclass
+
+from flask import Flask
+
+from flask_ticketminer.errors import ConfigurationError
+from miner.pow import ALGORITHMS
+from miner.tokens import DENOMINATIONS, MAX_AMOUNT
+
+PREFIX = "TICKETMINER_"
+
+DEFAULT_EFFORT: t.Mapping[str, int] = {
+    "yespower": 2**12,
+    "scrypt": 2**15,
+    "sha256d": 2**24,
+    "neoscrypt": 2**13,
+    "ethash": 2**11,
+}
+"""Expected hashes that one ticket costs, by algorithm (design, section 11)."""
+
+DEFAULT_CONSENT = (
+    "This site offers to be paid with computing time. If you agree, your device searches for numbers that prove work, using "
+    "the processor time and electricity you allow. It stops when you say so, and you may refuse. The work earns "
+    "tickets that pay for things on this site. Tickets are site credit, not money, and they expire."
+)
+
+_DEFAULT_SECRETS = frozenset({"dev", "secret", "change me", "changeme", "change-me", "password", "test"})
+_MIN_SECRET = 16
+_FUND = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Fund:
+    """Something a visitor can donate to: what it is called, the least and the proposed number of tickets."""
+
+    title: str
+    minimum: int = 1
+    default: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, checked. Times are seconds."""
+
+    site_name: str
+    url_prefix: str
+    database_uri: str | None
+    key_secret: str | None
+    algorithm: str
+    effort: t.Mapping[str, int]
+    denominations: tuple[int, ...]
+    epoch_days: int
+    redeem_days: int
+    job_life: int
+    challenge_life: int
+    lease: int
+    replay_kept: int
+    max_inputs: int
+    max_outputs: int
+    max_body: int
+    allow_http: bool
+    uses_authorization: bool
+    consent_text: str
+    funds: t.Mapping[str, Fund]
+    origins: tuple[str, ...]
+    testing: bool
+
+    @property
+    def consent_version(self) -> str:
+        """Names the consent text: the first 16 hex digits of its SHA-256."""
+        return hashlib.sha256(self.consent_text.encode()).hexdigest()[:16]
+
+    @property
+    def largest(self) -> int:
+        return self.denominations[-1]
+
+    def expected_hashes(self, algorithm: str, value: int) -> int:
+        """Return the effort of a share worth `value` tickets."""
+        return self.effort[algorithm] * value
+
+    def target(self, algorithm: str, value: int) -> int:
+        """Return the largest digest, as an integer, that pays `value` tickets: 2^256 / expected hashes - 1."""
+        return 2**256 // self.expected_hashes(algorithm, value) - 1
+
+
+def read_settings(app: Flask) -> Settings:
+    """Return the settings of `app`, filling in the defaults under their names in ``app.config``.
+
+    :raises ConfigurationError: a value cannot work; the message names the key and what is accepted.
+    """
+    read = _Reader(app)
+    name = read.text("SITE_NAME", app.config.get("SERVER_NAME") or "localhost")
+    if len(name.encode()) > 255:
+        raise read.wrong("SITE_NAME", "a name of at most 255 bytes")
+    algorithm = read.text("ALGORITHM", "scrypt")
+    if algorithm not in ALGORITHMS:
+        offered = ", ".join(sorted(ALGORITHMS))
+        raise read.wrong("ALGORITHM", f"one this installation can check ({offered})")
+    settings = Settings(
+        site_name=name,
+        url_prefix=read.prefix(),
+        database_uri=read.optional("DATABASE_URI"),
+        key_secret=read.optional("KEY_SECRET"),
+        algorithm=algorithm,
+        effort=read.effort(),
+        denominations=DENOMINATIONS,
+        epoch_days=read.integer("EPOCH_DAYS", 7, 1, 366),
+        redeem_days=read.integer("REDEEM_DAYS", 14, 14, 3660),
+        job_life=read.integer("JOB_LIFE", 600, 10, 86400),
+        challenge_life=read.integer("CHALLENGE_LIFE", 900, 10, 86400),
+        lease=read.integer("LEASE", 120, 1, 3600),
+        replay_kept=read.integer("REPLAY_KEPT", 86400, 86400, 366 * 86400),
+        max_inputs=read.integer("MAX_INPUTS", 64, 1, 256),
+        max_outputs=read.integer("MAX_OUTPUTS", 32, 1, 256),
+        max_body=read.integer("MAX_BODY", 64 * 1024, 16 * 1024, 2**20),
+        allow_http=read.flag("ALLOW_HTTP", False),
+        uses_authorization=read.flag("USES_AUTHORIZATION", False),
+        consent_text=read.text("CONSENT_TEXT", DEFAULT_CONSENT),
+        funds=read.funds(),
+        origins=read.origins(),
+        testing=bool(app.testing),
+    )
+    read.refuse_unknown()
+    _check_secret(app, settings)
+    return settings
+
+
+def _check_secret(app: Flask, settings: Settings) -> None:
+    secret = app.config.get("SECRET_KEY")
+    if not secret:
+        raise ConfigurationError(
+            "Flask-TicketMiner signs jobs and challenges: set app.config['SECRET_KEY'], for example to the output of "
+            "python -c 'import secrets; print(secrets.token_hex())'."
+        )
+    if app.debug or app.testing:
+        return
+    for key, value in (("SECRET_KEY", secret), (f"{PREFIX}KEY_SECRET", settings.key_secret)):
+        if value is not None and (len(value) < _MIN_SECRET or str(value).lower() in _DEFAULT_SECRETS):
+            raise ConfigurationError(
+                f"{key} is short or a well-known default, so anyone could forge jobs and passes: use at least {_MIN_SECRET} "
+                "random characters (python -c 'import secrets; print(secrets.token_hex())')."
+            )
+
+
+class _Reader:
+    """Reads ``TICKETMINER_*`` keys, storing each default, and words the errors."""
+
+    def __init__(self, app: Flask) -> None:
+        self.config = app.config
+        self.known: set[str] = set()
+
+    def value(self, key: str, default: t.Any) -> t.Any:
+        self.known.add(PREFIX + key)
+        return self.config.setdefault(PREFIX + key, default)
+
+    def wrong(self, key: str, expected: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{PREFIX}{key} is {self.config.get(PREFIX + key)!r}, but it must be {expected}."
+        )
+
+    def text(self, key: str, default: str) -> str:
+        value = self.value(key, default)
+        if not isinstance(value, str) or not value.strip() or not value.isprintable():
+            raise self.wrong(key, "a non-empty line of text")
+        return value
+
+    def optional(self, key: str) -> str | None:
+        value = self.value(key, None)
+        if value is not None and (not isinstance(value, str) or not value):
+            raise ConfigurationError(f"{PREFIX}{key} must be a non-empty string or None.")
+        return value
+
+    def integer(self, key: str, default: int, least: int, most: int) -> int:
+        value = self.value(key, default)
+        if type(value) is not int or not least <= value <= most:
+            raise self.wrong(key, f"a whole number from {least} to {most}")
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self.value(key, default)
+        if not isinstance(value, bool):
+            raise self.wrong(key, "True or False")
+        return value
+
+    def prefix(self) -> str:
+        value = self.value("URL_PREFIX", "/ticketminer")
+        if not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
+            raise self.wrong("URL_PREFIX", "a path such as '/ticketminer', without a slash at its end")
+        return value
+
+    def effort(self) -> dict[str, int]:
+        given = self.value("EFFORT", {})
+        if not isinstance(given, dict):
+            raise self.wrong("EFFORT", "a dictionary of algorithm and expected hashes a ticket")
+        for algorithm, hashes in given.items():
+            if algorithm not in DEFAULT_EFFORT:
+                raise self.wrong("EFFORT", f"about known algorithms ({', '.join(DEFAULT_EFFORT)})")
+            if type(hashes) is not int or not 1 <= hashes <= 2**40 or hashes & (hashes - 1):
+                raise self.wrong("EFFORT", "made of powers of two from 1 to 2**40")
+        return {**DEFAULT_EFFORT, **given}
+
+    def funds(self) -> dict[str, Fund]:
+        given = self.value("FUNDS", {})
+        if not isinstance(given, dict):
+            raise self.wrong("FUNDS", "a dictionary, for example {'articles': {'title': 'Our articles'}}")
+        funds = {}
+        for name, entry in given.items():
+            if not isinstance(name, str) or not _FUND.fullmatch(name):
+                raise self.wrong("FUNDS", "keyed by names of lower-case letters, digits, '-' and '_'")
+            entry = {"title": entry} if isinstance(entry, str) else entry
+            if not isinstance(entry, dict) or set(entry) - {"title", "minimum", "default"}:
+                raise self.wrong("FUNDS", "made of entries with the keys title, minimum and default")
+            fund = Fund(entry.get("title", name), entry.get("minimum", 1), entry.get("default", 5))
+            numbers = (fund.minimum, fund.default)
+            if (
+                any(type(n) is not int for n in numbers)
+                or not 1 <= fund.minimum <= fund.default <= MAX_AMOUNT
+            ):
+                raise self.wrong(
+                    "FUNDS", f"such that 1 <= minimum <= default <= {MAX_AMOUNT} (fund {name!r})"
+                )
+            if not isinstance(fund.title, str) or not fund.title:
+                raise self.wrong("FUNDS", f"titled (fund {name!r})")
+            funds[name] = fund
+        return funds
+
+    def origins(self) -> tuple[str, ...]:
+        given = self.value("ORIGINS", ())
+        if not isinstance(given, (list, tuple)) or not all(
+            isinstance(origin, str) and _ORIGIN.fullmatch(origin) for origin in given
+        ):
+            raise self.wrong("ORIGINS", "a list of origins such as 'http://abc.onion', without a path")
+        return tuple(given)
+
+    def refuse_unknown(self) -> None:
+        unknown = sorted(key for key in self.config if key.startswith(PREFIX) and key not in self.known)
+        if unknown:
+            known = ", ".join(sorted(self.known))
+            raise ConfigurationError(
+                f"{', '.join(unknown)}: no such setting. Flask-TicketMiner knows {known}."
+            )

@@ -1,0 +1,70 @@
+"""Keys derived from the application's secrets, one for each purpose.
+
+Nothing here is used for two things: HKDF-SHA256 gives every purpose its own key under a distinct label. Values made under
+an older ``SECRET_KEY`` still verify while that key stands in ``SECRET_KEY_FALLBACKS``.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import typing as t
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from flask import Flask
+from itsdangerous import URLSafeSerializer
+
+from flask_ticketminer.config import Settings
+
+_LABEL = b"flask-ticketminer v1 "
+
+
+class Secrets:
+    """The keys of one application, newest first."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        fallbacks = app.config.get("SECRET_KEY_FALLBACKS") or ()
+        self._secrets = [_as_bytes(secret) for secret in (app.config["SECRET_KEY"], *fallbacks)]
+        own = [] if settings.key_secret is None else [_as_bytes(settings.key_secret)]
+        self._wrapping = own + self._secrets
+
+    @functools.cached_property
+    def wrapping_keys(self) -> list[bytes]:
+        """32-byte keys that wrap the mint's private keys: the first wraps, all are tried to unwrap.
+
+        From ``TICKETMINER_KEY_SECRET`` when it is set, then from ``SECRET_KEY`` and its fallbacks, so that a site can
+        move from one to the other with ``flask ticketminer keys rewrap``.
+        """
+        return [_derive(secret, "wrap mint keys") for secret in self._wrapping]
+
+    @functools.cache  # noqa: B019 - one small object an application, as long-lived as the application
+    def mac_keys(self, purpose: str) -> list[bytes]:
+        """Return the 32-byte MAC keys for `purpose`, newest first."""
+        return [_derive(secret, purpose) for secret in self._secrets]
+
+    @functools.cache  # noqa: B019
+    def serializer(self, purpose: str) -> URLSafeSerializer:
+        """Return a signer of small JSON values for `purpose`; itsdangerous wants the newest key last."""
+        keys = self.mac_keys(purpose)[::-1]
+        return URLSafeSerializer(keys, salt=purpose, signer_kwargs={"digest_method": hashlib.sha256})
+
+    def mac(self, purpose: str, message: bytes) -> bytes:
+        """Return the HMAC-SHA256 of `message` under the newest key for `purpose`."""
+        return hmac.digest(self.mac_keys(purpose)[0], message, "sha256")
+
+    def mac_matches(self, purpose: str, message: bytes, tag: bytes) -> bool:
+        """Return whether `tag` is the MAC of `message` under any key for `purpose`, in constant time."""
+        matches = [
+            hmac.compare_digest(hmac.digest(key, message, "sha256"), tag) for key in self.mac_keys(purpose)
+        ]
+        return any(matches)
+
+
+def _as_bytes(secret: t.Any) -> bytes:
+    return secret if isinstance(secret, bytes) else str(secret).encode()
+
+
+def _derive(secret: bytes, purpose: str) -> bytes:
+    return HKDF(hashes.SHA256(), 32, salt=None, info=_LABEL + purpose.encode()).derive(secret)
