@@ -1,0 +1,48 @@
+# Everything runs from .venv in this folder. A stamp file remembers what is installed there, so that only a changed
+# setup.cfg, setup.py or pyproject.toml makes a later run install (and need the network) again.
+
+PYTHON ?= python3
+PORT ?= 5000
+ARGS ?=
+
+bin := .venv/bin
+preflight = $(if $(shell command -v $(PYTHON)),$(shell $(PYTHON) scripts/preflight.py $(1) 2>&1),$(PYTHON) is missing; install it: apt-get install python3 python3-venv)
+require = $(if $(strip $(1)),$(error $(strip $(1))))
+
+.PHONY: help demo test docs lint ready port-ready
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo [ONCE=1] [PORT=5000]  start the picture shop, mine and buy a picture from it"
+	@echo "make test [ARGS='-k wallet']    run the test suite"
+	@echo "make lint                       ruff and mypy"
+	@echo "make docs                       build the documentation into docs/_build/html"
+
+demo: port-ready .venv/installed-demo
+	@$(bin)/python -m demo_shop.walkthrough --port $(PORT) $(if $(filter-out 0,$(ONCE)),--once)
+
+test: .venv/installed-test
+	$(bin)/python -m pytest $(ARGS)
+
+lint: .venv/installed-test
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/mypy -p flask_ticketminer -p miner
+
+docs: .venv/installed-docs
+	$(bin)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+ready:
+	@:$(call require,$(call preflight))
+
+port-ready:
+	@:$(call require,$(call preflight,$(PORT)))
+
+.venv/installed-demo: extras :=
+.venv/installed-test: extras := [test]
+.venv/installed-docs: extras := [docs]
+.venv/installed-%: setup.cfg setup.py pyproject.toml | ready
+	@test -x $(bin)/pip || { echo "creating .venv; the first run installs and needs the network"; $(PYTHON) -m venv .venv; }
+	@$(bin)/python -m pip install --quiet --disable-pip-version-check --editable ".$(extras)"
+	@touch $@

@@ -1,0 +1,5 @@
+"""Build steps that setup.cfg cannot express; today there are none."""
+
+from setuptools import setup
+
+setup()
