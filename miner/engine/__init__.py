@@ -1,0 +1,26 @@
+"""The mining engine: finds shares for sites' jobs, politely, and sends them."""
+
+from miner.engine.clock import Clock, SystemClock
+from miner.engine.engine import Engine, default_threads
+from miner.engine.events import Event, EventKind
+from miner.engine.interfaces import Client, Job, Submission
+from miner.engine.power import PowerSource, SysfsPower
+from miner.engine.statistics import Reason, SiteSnapshot, Snapshot, State
+
+__all__ = [
+    "Client",
+    "Clock",
+    "Engine",
+    "Event",
+    "EventKind",
+    "Job",
+    "PowerSource",
+    "Reason",
+    "SiteSnapshot",
+    "Snapshot",
+    "State",
+    "Submission",
+    "SysfsPower",
+    "SystemClock",
+    "default_threads",
+]

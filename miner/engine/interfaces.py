@@ -1,0 +1,51 @@
+"""What the engine needs of a site; :class:`miner.client.SiteClient` provides it, tests script it."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Sequence
+
+
+class Job(t.Protocol):
+    """Work a site offers (``docs/protocol.md``, ``POST /ticketminer/job``)."""
+
+    @property
+    def algorithm(self) -> str: ...
+    @property
+    def blob(self) -> bytes: ...
+    @property
+    def nonce_offset(self) -> int: ...
+    @property
+    def nonce_size(self) -> int: ...
+    @property
+    def target(self) -> int: ...
+    @property
+    def expected_hashes(self) -> int: ...
+    @property
+    def value(self) -> int: ...
+    @property
+    def expires_in(self) -> int: ...
+
+
+class Submission(t.Protocol):
+    """A site's answer to a share."""
+
+    @property
+    def accepted(self) -> bool: ...
+    @property
+    def value(self) -> int: ...
+    @property
+    def next_job(self) -> t.Any: ...
+
+
+class Client(t.Protocol):
+    """One site's jobs and shares. Every method may be called again after a failure."""
+
+    @property
+    def origin(self) -> str: ...
+
+    def job(self, algorithms: Sequence[str], *, value: int, donate: bool, fund: str | None) -> t.Any:
+        """Return a new :class:`Job`."""
+
+    def submit(self, job: t.Any, nonce: int) -> t.Any:
+        """Send a share and return the :class:`Submission`. The share is written down before it is sent."""

@@ -1,0 +1,351 @@
+"""One site's side of an engine: fetching jobs before they are needed and submitting what was found."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+import typing as t
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from miner.engine.clock import Clock
+from miner.engine.events import Event, EventKind
+from miner.engine.interfaces import Client, Job
+from miner.engine.search import Board, Search
+from miner.engine.statistics import Meter, SiteSnapshot
+from miner.errors import MinerError, SiteProtocolError, SiteRefused, SiteUnreachable, WalletBusy
+from miner.pow import ALGORITHMS
+from miner.tokens import DENOMINATIONS
+
+SOLVE_SECONDS = 5.0
+"""How long a job is to take; its value is chosen accordingly."""
+MAX_BACKOFF = 60.0
+#: Refusals that say that the job is over, not that the share is wrong.
+JOB_OVER = frozenset({"expired-job", "stale-job", "forged-job", "wrong-key", "key-not-signing"})
+_TOO_MANY_REFUSALS = 5
+
+
+@dataclass(slots=True, eq=False)
+class Found:
+    """A share that the site has not answered yet; it keeps its own job, whatever is searched meanwhile."""
+
+    job: Job
+    nonce: int
+    attempts: int = 0
+
+
+class SiteWork:
+    """Keeps one site's search on the board and its shares on their way.
+
+    :meth:`step` does one thing that is due and is called by one thread only; :meth:`searched` is called by the hashing
+    threads.
+
+    :param ceiling: returns how many more tickets are wanted, or ``None`` for no limit.
+    :param emit: receives events.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        algorithms: Sequence[str],
+        board: Board,
+        clock: Clock,
+        donate: bool = False,
+        fund: str | None = None,
+        ceiling: Callable[[], int | None] = lambda: None,
+        emit: Callable[[Event], object] = lambda _: None,
+        random_start: Callable[[int], int] = secrets.randbelow,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.client = client
+        self.wake = threading.Event()
+        self.error: MinerError | None = None
+        """Why nothing more is to be had from this site."""
+        self._algorithms = list(algorithms)
+        self._board = board
+        self._clock = clock
+        self._donate = donate
+        self._fund = fund
+        self._ceiling = ceiling
+        self._emit = emit
+        self._random_start = random_start
+        self._jitter = jitter
+        self._lock = threading.RLock()
+        self._meter = Meter()
+        self._pending: deque[Found] = deque()
+        self._search: Search | None = None
+        self._asked = 1
+        self._fetched_at = self._renew_at = self._expires_at = 0.0
+        self._failures = 0
+        self._refusals = 0
+        self._retry_at = 0.0
+        self._held = False
+        self._waiting: str | None = "asking the site for a job"
+        self._searched = 0
+        self._mark = 0.0
+        self._accepted = self._refused = self.won = 0
+        self._last_refusal: str | None = None
+
+    # Called by the hashing threads.
+
+    def searched(self, search: Search, hashes: int, nonces: list[int]) -> None:
+        """Count the hashes of a slice of `search` and queue the shares found in it."""
+        now = self._clock.now()
+        self._meter.add(hashes, now)
+        with self._lock:
+            self._searched += hashes
+            for nonce in nonces:
+                self._pending.append(Found(search.job, nonce))
+                self._searched, self._mark = 0, self._meter.active(now)
+        for _ in nonces:
+            self._report(EventKind.SHARE, "Found a share.", value=search.job.value)
+        if nonces or search.exhausted:
+            self.wake.set()
+
+    # Called by the site's own thread.
+
+    def run(self, stop: threading.Event) -> None:
+        """Do what is due until `stop` is set, then send what was found and never sent."""
+        while not stop.is_set():
+            self.wake.clear()
+            seconds = self.step()
+            if seconds > 0 and not stop.is_set():
+                self._clock.wait(self.wake, seconds)
+        self.drain()
+
+    def step(self) -> float:
+        """Do one thing that is due; return the seconds until the next may be."""
+        now = self._clock.now()
+        self._drop_expired(now)
+        if self.error is not None:
+            return 1.0
+        if now < self._retry_at:
+            return min(1.0, self._retry_at - now)
+        if self._pending:
+            self._submit()
+            return 0.0
+        if self._job_due(now):
+            self._fetch()
+            return 0.0
+        return 1.0
+
+    def drain(self) -> None:
+        """Send once every share that was never sent. What fails stays in the wallet for the next start."""
+        for found in [found for found in self._pending if not found.attempts]:
+            self._pending.remove(found)
+            self._pending.appendleft(found)
+            self._submit()
+
+    def halted_changed(self) -> None:
+        """The board was halted or set going."""
+        now = self._clock.now()
+        if self._search is not None and not self._held and not self._board.halted:
+            self._meter.begin(now)
+        else:
+            self._meter.end(now)
+
+    def snapshot(self) -> SiteSnapshot:
+        """Return the present picture."""
+        now = self._clock.now()
+        with self._lock:
+            job = None if self._search is None else self._search.job
+            return SiteSnapshot(
+                origin=self.client.origin,
+                algorithm=None if job is None else job.algorithm,
+                value=0 if job is None else job.value,
+                expected_hashes=0 if job is None else job.expected_hashes,
+                searched=self._searched,
+                elapsed=self._meter.active(now) - self._mark,
+                rate=self._meter.rate(now),
+                hashes=self._meter.hashes,
+                accepted=self._accepted,
+                refused=self._refused,
+                last_refusal=self._last_refusal,
+                won=self.won,
+                pending=len(self._pending),
+                waiting=self._waiting if self._search is None or self._held else None,
+                retry_in=max(0.0, self._retry_at - now),
+                failed=self.error is not None,
+            )
+
+    def averages(self, now: float) -> tuple[float, float]:
+        """Return (hashes a second over all its active time, active seconds)."""
+        return self._meter.average(now), self._meter.active(now)
+
+    def wanted(self, now: float) -> int:
+        """Return the value to ask for: the largest power of two that takes about 5 s, or what is still wanted."""
+        value = 1
+        if self._search is not None:
+            job = self._search.job
+            each = job.expected_hashes / job.value
+            possible = self._meter.speed(now) * SOLVE_SECONDS / each
+            value = max((d for d in DENOMINATIONS if d <= possible), default=1)
+        ceiling = self._ceiling()
+        if ceiling is not None:
+            value = min(value, max((d for d in DENOMINATIONS if d <= ceiling), default=1))
+        return value
+
+    def _job_due(self, now: float) -> bool:
+        if self._board.halted:
+            return False
+        if self._search is None or self._search.exhausted or now >= self._renew_at:
+            return True
+        # A new value is worth a request only when it is far from what was asked, and not at every wobble of the rate.
+        wanted = self.wanted(now)
+        if now - self._fetched_at < SOLVE_SECONDS / 2:
+            return False
+        ceiling = self._ceiling()
+        too_much = ceiling is not None and self._asked > max(1, ceiling)
+        return wanted >= 4 * self._asked or self._asked >= 4 * wanted or too_much
+
+    def _fetch(self) -> None:
+        began = self._clock.now()
+        value = self.wanted(began)
+        try:
+            job = self.client.job(self._algorithms, value=value, donate=self._donate, fund=self._fund)
+        except MinerError as error:
+            self._failed(error)
+        else:
+            self._answered()
+            self._start(job, asked=value, began=began)
+
+    def _start(self, job: Job, *, asked: int, began: float) -> None:
+        if job.algorithm not in self._algorithms:
+            self._give_up(
+                SiteProtocolError(
+                    f"{self.client.origin} sent a job for {job.algorithm}, which was not asked for; "
+                    "tell its operator, or try again later."
+                )
+            )
+            return
+        start = self._random_start(1 << (8 * job.nonce_size))
+        with self._lock:
+            self._search = Search(job, ALGORITHMS[job.algorithm], start=start, owner=self)
+            self._asked = asked
+            self._fetched_at = began
+            self._expires_at = began + job.expires_in
+            self._renew_at = self._expires_at - min(30.0, job.expires_in / 4)
+            self._waiting = None
+        self._board.assign(self.client.origin, self._search)
+        self.halted_changed()
+        self._report(
+            EventKind.JOB,
+            f"New job for {_tickets(job.value)}.",
+            value=job.value,
+            algorithm=job.algorithm,
+            expected_hashes=job.expected_hashes,
+            expires_in=job.expires_in,
+        )
+
+    def _submit(self) -> None:
+        found = self._pending[0]
+        found.attempts += 1
+        began = self._clock.now()
+        try:
+            answer = self.client.submit(found.job, found.nonce)
+        except SiteRefused as error:
+            if _retry_after(error) is not None:
+                self._failed(error)
+                return
+            self._answered()
+            self._refuse(found, error.detail)
+            if error.cause in JOB_OVER and self._search is not None and self._search.job is found.job:
+                self._drop_search("the job is over; asking for a new one")
+            elif self._refusals >= _TOO_MANY_REFUSALS:
+                self._give_up(error)
+            return
+        except MinerError as error:
+            self._failed(error)
+            return
+        self._answered()
+        if answer.accepted:
+            with self._lock:
+                self._pending.remove(found)
+                self._accepted += 1
+                self.won += answer.value
+                self._refusals = 0
+            verb = "Gave" if self._donate else "Received"
+            self._report(
+                EventKind.ACCEPTED,
+                f"{verb} {_tickets(answer.value)}.",
+                value=answer.value,
+                count=self._accepted,
+                won=self.won,
+            )
+        else:
+            self._refuse(found, "The site did not accept the share.")
+        if answer.next_job is not None and self.error is None:
+            self._start(answer.next_job, asked=self._asked, began=began)
+
+    def _refuse(self, found: Found, reason: str) -> None:
+        with self._lock:
+            self._pending.remove(found)
+            self._refused += 1
+            self._refusals += 1
+            self._last_refusal = reason
+        self._report(EventKind.REFUSED, f"Share refused: {reason}", reason=reason)
+
+    def _answered(self) -> None:
+        """The site can be reached: hash for it again."""
+        self._failures, self._retry_at = 0, 0.0
+        with self._lock:
+            if self._search is not None:
+                self._waiting = None
+                if self._held:
+                    self._held = False
+                    self._board.assign(self.client.origin, self._search)
+        self.halted_changed()
+
+    def _failed(self, error: MinerError) -> None:
+        """Wait and try again where that can help, else give the site up."""
+        retry_after = _retry_after(error)
+        if retry_after is None:
+            self._give_up(error)
+            return
+        self._failures += 1
+        backoff = min(MAX_BACKOFF, 2.0 ** (self._failures - 1)) * (0.75 + self._jitter() / 2)
+        seconds = max(backoff, retry_after)
+        self._retry_at = self._clock.now() + seconds
+        self._waiting = str(error)
+        if self._failures > 1 or self._search is None:
+            # What cannot be sent may expire: do not heat the room for it.
+            self._held = self._search is not None
+            self._board.assign(self.client.origin, None)
+            self.halted_changed()
+        self._report(
+            EventKind.WAITING, f"{error} Trying again in {seconds:.0f} s.", reason=str(error), seconds=seconds
+        )
+
+    def _give_up(self, error: MinerError) -> None:
+        self.error = error
+        self._drop_search(str(error))
+        self._report(EventKind.FAILED, str(error), reason=str(error))
+
+    def _drop_expired(self, now: float) -> None:
+        if self._search is not None and now >= self._expires_at:
+            self._drop_search(self._waiting or "the job has expired; asking for a new one")
+
+    def _drop_search(self, why: str) -> None:
+        with self._lock:
+            self._search, self._held, self._waiting = None, False, why
+        self._board.assign(self.client.origin, None)
+        self.halted_changed()
+
+    def _report(self, kind: EventKind, text: str, **data: t.Any) -> None:
+        self._emit(Event(kind, text, self.client.origin, data))
+
+
+def _tickets(count: int) -> str:
+    return f"{count} ticket" if count == 1 else f"{count} tickets"
+
+
+def _retry_after(error: MinerError) -> float | None:
+    """Return the least seconds after which trying again may help; ``None`` when it cannot."""
+    if isinstance(error, SiteUnreachable | SiteProtocolError | WalletBusy):
+        return 0.0
+    if isinstance(error, SiteRefused) and not error.definite:
+        return float(error.retry_after or 0)
+    return None
