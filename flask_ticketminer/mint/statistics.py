@@ -1,0 +1,145 @@
+"""Public sums: what a site has paid out, what came back, and what was donated. No row of it is about one visitor.
+
+Everything is read from counters that the ledger keeps in its own transactions; the cost does not grow with the tickets.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from sqlalchemy import Connection, Table, func, select
+
+from flask_ticketminer.database import Database
+from flask_ticketminer.tables import COUNTERS
+
+ISSUED = ("share", "change", "exchange")
+"""Why tickets are issued."""
+SPENT = ("payment", "exchange")
+"""What tickets are spent on."""
+
+_SITE_FUND = ""  # what the ledger calls donations to no fund in particular
+
+
+def statistics(database: Database, now: int) -> dict[str, t.Any]:
+    """Return the sums over the whole life of the site, and those of each live key, all integers, ready for JSON.
+
+    ::
+
+        {"at": Unix seconds,
+         "shares": {"accepted", "value", "donated_value"},
+         "tickets": {"issued": {"share", "change", "exchange"}, "spent": {"payment", "exchange"}},
+         "payments": number, "exchanges": number,
+         "value": {"issued", "spent", "paid", "donated"},
+         "funds": [{"fund": name or None, "donated": tickets}],
+         "keys": [{"key_id": hex, "value", "not_before", "issue_until", "redeem_until", "issued", "spent"}]}
+
+    ``tickets`` and the keys' ``issued`` and ``spent`` count tickets; whatever is called value is in tickets of value 1. Accepted
+    shares include donated ones. ``value.donated``, the part of ``value.paid`` that was given away, is what was donated in
+    tickets; ``shares.donated_value`` was donated in work, and the funds count both.
+
+    :raises DatabaseBusy: the database did not answer in time.
+    """
+    return database.read(lambda connection: _Reader(database, connection).everything(now), snapshot=True)
+
+
+def fund_total(database: Database, fund: str | None) -> int:
+    """Return the tickets donated to `fund` (None: the site itself), by payment and by work."""
+    table = database.tables.fund_total
+    wanted = _SITE_FUND if fund is None else fund
+
+    def work(connection: Connection) -> int:
+        return _integer(
+            connection.execute(select(func.sum(table.c.total)).where(table.c.fund == wanted)).scalar()
+        )
+
+    return database.read(work)
+
+
+class _Reader:
+    """Reads one snapshot."""
+
+    def __init__(self, database: Database, connection: Connection) -> None:
+        self.tables = database.tables
+        self.connection = connection
+
+    def everything(self, now: int) -> dict[str, t.Any]:
+        totals = self.sums(self.tables.totals, "name")
+        counters = self.counters()
+        keys = self.connection.execute(
+            select(self.tables.key).order_by(self.tables.key.c.starts, self.tables.key.c.value)
+        ).all()
+        retired = self.connection.execute(select(self.tables.retired_key)).all()
+        counted = [(row.value, counters.get(row.key_id, {})) for row in keys]
+        counted += [(row.value, {name: getattr(row, name) for name in COUNTERS}) for row in retired]
+        return {
+            "at": now,
+            "shares": {
+                "accepted": totals.get("shares", 0) + totals.get("donated_shares", 0),
+                "value": totals.get("share_value", 0) + totals.get("donated_share_value", 0),
+                "donated_value": totals.get("donated_share_value", 0),
+            },
+            "tickets": {
+                "issued": {kind: _total(counted, f"issued_{kind}") for kind in ISSUED},
+                "spent": {kind: _total(counted, f"spent_{kind}") for kind in SPENT},
+            },
+            "payments": totals.get("payments", 0),
+            "exchanges": totals.get("exchanges", 0),
+            "value": {
+                "issued": sum(value * _issued(numbers) for value, numbers in counted),
+                "spent": sum(value * _spent(numbers) for value, numbers in counted),
+                "paid": totals.get("paid", 0),
+                "donated": totals.get("donated", 0),
+            },
+            "funds": [
+                {"fund": fund or None, "donated": total}
+                for fund, total in sorted(self.sums(self.tables.fund_total, "fund").items())
+            ],
+            "keys": [
+                {
+                    "key_id": row.key_id.hex(),
+                    "value": row.value,
+                    "not_before": row.starts,
+                    "issue_until": row.ends,
+                    "redeem_until": row.redeem_until,
+                    "issued": _issued(counters.get(row.key_id, {})),
+                    "spent": _spent(counters.get(row.key_id, {})),
+                }
+                for row in keys
+            ],
+        }
+
+    def sums(self, table: Table, name: str) -> dict[str, int]:
+        """Return the totals of `table` by `name`, over all slots."""
+        column = table.c[name]
+        rows = self.connection.execute(select(column, func.sum(table.c.total)).group_by(column))
+        return {key: _integer(total) for key, total in rows}
+
+    def counters(self) -> dict[bytes, dict[str, int]]:
+        """Return the counters of each key, over all slots."""
+        table = self.tables.counter
+        rows = self.connection.execute(
+            select(table.c.key_id, table.c.kind, func.sum(table.c.total)).group_by(
+                table.c.key_id, table.c.kind
+            )
+        )
+        found: dict[bytes, dict[str, int]] = {}
+        for key_id, kind, total in rows:
+            found.setdefault(key_id, {})[kind] = _integer(total)
+        return found
+
+
+def _issued(numbers: t.Mapping[str, int]) -> int:
+    return sum(numbers.get(f"issued_{kind}", 0) for kind in ISSUED)
+
+
+def _spent(numbers: t.Mapping[str, int]) -> int:
+    return sum(numbers.get(f"spent_{kind}", 0) for kind in SPENT)
+
+
+def _total(counted: t.Iterable[tuple[int, t.Mapping[str, int]]], name: str) -> int:
+    return sum(numbers.get(name, 0) for _, numbers in counted)
+
+
+def _integer(total: t.Any) -> int:
+    # PostgreSQL and MariaDB sum integers to NUMERIC.
+    return int(total or 0)
