@@ -1,4 +1,4 @@
-"""Draw the four prints of the shop and their watermarked thumbnails: ``python -m demo_shop.paint``.
+"""Draw the four prints of the shop and their watermarked thumbnails: ``python demo_shop/paint.py``.
 
 Everything is computed from fixed seeds, so the same pictures come out each time. They are committed, which is why only
 this script needs Pillow. Originals are 1600x1000 PNG, thumbnails 800x500 JPEG.
@@ -328,15 +328,21 @@ PRINTS: t.Mapping[str, t.Callable[[], Sheet]] = {
 def thumbnail(original: Image.Image) -> Image.Image:
     """Return the picture at half its size, with the watermark that the paid file lacks."""
     small = original.resize((WIDTH // 2, HEIGHT // 2), Image.Resampling.BOX)
-    stamp = Image.new("L", (WIDTH, WIDTH), 0)
-    draw = ImageDraw.Draw(stamp)
     font = ImageFont.load_default(34)
-    for row in range(16):
-        for column in range(-1, 6):
-            draw.text((column * 300 + (row % 2) * 150, row * 100), "Saltmarsh Press", fill=105, font=font)
-    turned = stamp.rotate(24, resample=Image.Resampling.BICUBIC)
     left, top = (WIDTH - small.width) // 2, (WIDTH - small.height) // 2
-    small.paste((255, 255, 255), mask=turned.crop((left, top, left + small.width, top + small.height)))
+    for shade, strength, offset in (
+        (0, 70, 2),
+        (255, 120, 0),
+    ):  # a dark edge keeps the words visible on light paper
+        stamp = Image.new("L", (WIDTH, WIDTH), 0)
+        draw = ImageDraw.Draw(stamp)
+        for row in range(16):
+            for column in range(-1, 6):
+                place = (column * 300 + (row % 2) * 150 + offset, row * 100 + offset)
+                draw.text(place, "Saltmarsh Press", fill=strength, font=font)
+        turned = stamp.rotate(24, resample=Image.Resampling.BICUBIC)
+        mask = turned.crop((left, top, left + small.width, top + small.height))
+        small.paste((shade, shade, shade), mask=mask)
     return small
 
 
