@@ -1,0 +1,155 @@
+"""Counters that are advanced in the transaction they count, spread over slots so that no row is hot.
+
+Transactions that run at the same moment in one process use different slots, and every process begins with another one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import random
+import typing as t
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+
+from sqlalchemy import Connection, Executable, Table, bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from flask_ticketminer.database import Database
+
+T = t.TypeVar("T")
+
+SLOTS = 32
+
+
+class KeyCounter(t.NamedTuple):
+    """Tickets of one key; `kind` is one of :data:`flask_ticketminer.tables.COUNTERS`."""
+
+    key_id: bytes
+    kind: str
+
+
+class Total(t.NamedTuple):
+    """A sum over the whole site."""
+
+    name: str
+
+
+class FundTotal(t.NamedTuple):
+    """Donated tickets of one fund; the empty name collects donations to no fund in particular."""
+
+    fund: str
+
+
+Counter = KeyCounter | Total | FundTotal
+
+
+class Counters:
+    """The counters of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        tables = database.tables
+        self._tables: dict[type, Table] = {
+            KeyCounter: tables.counter,
+            Total: tables.totals,
+            FundTotal: tables.fund_total,
+        }
+        self._present: set[tuple[int, Counter]] = set()
+        self._slots: deque[int] = deque()
+        self._pid = 0
+
+    def transaction(self, deltas: Mapping[Counter, int], work: Callable[[Connection], T | None]) -> T | None:
+        """Run `work` in a transaction that also adds `deltas`; when it returns None nothing is added.
+
+        Errors as for :meth:`flask_ticketminer.database.Database.transaction`.
+        """
+        by_table = {
+            kind: sorted(counter for counter, delta in deltas.items() if type(counter) is kind and delta)
+            for kind in self._tables
+        }
+
+        def unit(connection: Connection) -> T | None:
+            result = work(connection)
+            if result is not None:
+                for kind, counters in by_table.items():
+                    if counters:
+                        self._add(connection, kind, slot, [(c, deltas[c]) for c in counters])
+            return result
+
+        with self._slot() as slot:
+            while True:
+                self._ensure(slot, [counter for counters in by_table.values() for counter in counters])
+                try:
+                    return self._database.transaction(unit)
+                except _Missing:
+                    self._present.clear()
+
+    def _add(self, connection: Connection, kind: type, slot: int, deltas: list[tuple[Counter, int]]) -> None:
+        table = self._tables[kind]
+        names = t.cast(t.Any, kind)._fields
+        statement = (
+            update(table)
+            .where(
+                table.c.slot == bindparam("at_slot"),
+                *(table.c[name] == bindparam(f"at_{name}") for name in names),
+            )
+            .values(total=table.c.total + bindparam("delta"))
+        )
+        rows = [
+            {"at_slot": slot, "delta": delta, **{f"at_{n}": v for n, v in zip(names, counter, strict=True)}}
+            for counter, delta in deltas
+        ]
+        if connection.execute(statement, rows).rowcount != len(rows):
+            raise _Missing
+
+    def _ensure(self, slot: int, counters: list[Counter]) -> None:
+        """Make rows that do not exist, before and apart from the transaction, where a duplicate decides nothing else."""
+        missing = [counter for counter in counters if (slot, counter) not in self._present]
+        for counter in missing:
+            statement = insert(self._tables[type(counter)]).values(**counter._asdict(), slot=slot, total=0)
+            with contextlib.suppress(IntegrityError):  # somebody else made it
+                self._database.transaction(functools.partial(_execute, statement))
+            self._present.add((slot, counter))
+
+    @contextlib.contextmanager
+    def _slot(self) -> Iterator[int]:
+        if self._pid != os.getpid():
+            first = random.randrange(SLOTS)
+            self._slots = deque((first + step) % SLOTS for step in range(SLOTS))
+            self._pid = os.getpid()
+        slots = self._slots
+        try:
+            slot, own = slots.popleft(), True
+        except IndexError:  # more threads than slots: two share one
+            slot, own = random.randrange(SLOTS), False
+        try:
+            yield slot
+        finally:
+            if own:
+                slots.appendleft(slot)
+
+
+def _execute(statement: Executable, connection: Connection) -> None:
+    connection.execute(statement)
+
+
+class _Missing(Exception):
+    """A counter's row is not there; it is made and the unit repeated."""
+
+
+def read_totals(database: Database) -> dict[str, int]:
+    """Return the site-wide sums by name."""
+    table = database.tables.totals
+    return _sums(database, table, "name")
+
+
+def read_fund_totals(database: Database) -> dict[str, int]:
+    """Return the donated tickets by fund; the empty name collects donations to no fund in particular."""
+    return _sums(database, database.tables.fund_total, "fund")
+
+
+def _sums(database: Database, table: Table, name: str) -> dict[str, int]:
+    statement = select(table.c[name], func.sum(table.c.total)).group_by(table.c[name])
+    return {key: int(total) for key, total in database.read(lambda c: c.execute(statement).all())}

@@ -1,0 +1,153 @@
+"""The rows of payments: inserting what a payment holds, giving it back, and finding out who holds it.
+
+These functions run inside a transaction of their caller. Rows go in sorted, payment first, so that transactions wait for each
+other in one order and cannot deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, insert, or_, select, update
+
+from flask_ticketminer.errors import OutputAlreadySigned, TicketInUse, TicketSpent
+from flask_ticketminer.mint.orders import RELEASED, RESERVED, Plan
+from flask_ticketminer.tables import Tables
+
+
+def insert_rows(connection: Connection, tables: Tables, plan: Plan, *, held: bool) -> None:
+    """Insert the spent and issued rows of `plan`, and the rows that tie them to it while it is only reserved.
+
+    :raises sqlalchemy.exc.IntegrityError: a ticket is spent or in use, or an output is signed.
+    """
+    inputs, outputs = plan.inputs(), plan.outputs()
+    connection.execute(insert(tables.spent), inputs)
+    if outputs:
+        names = ("key_id", "blinded_hash", "blind_signature")
+        connection.execute(insert(tables.issued), [{name: row[name] for name in names} for row in outputs])
+    if held:
+        mark = {"payment_id": plan.order.payment_id}
+        connection.execute(insert(tables.payment_input), [row | mark for row in inputs])
+        if outputs:
+            names = ("position", "key_id", "blinded_hash")
+            rows = [{name: row[name] for name in names} | mark for row in outputs]
+            connection.execute(insert(tables.payment_output), rows)
+
+
+def delete_holds(connection: Connection, tables: Tables, payment_id: bytes) -> None:
+    """Delete the rows that tie spent and issued rows to a payment: it is settled, and they are everyone's past."""
+    for table in (tables.payment_input, tables.payment_output):
+        connection.execute(delete(table).where(table.c.payment_id == payment_id))
+
+
+def release(
+    connection: Connection,
+    tables: Tables,
+    payment_id: bytes,
+    *,
+    fence: int | None = None,
+    overdue_at: int | None = None,
+) -> bool:
+    """Give the tickets of a reserved payment back and forget its outputs; return whether this call did.
+
+    :param fence: only while the payment is in these hands.
+    :param overdue_at: only when its lease is over at this time.
+    """
+    payment = tables.payment
+    condition = and_(payment.c.payment_id == payment_id, payment.c.state == RESERVED)
+    if fence is not None:
+        condition = and_(condition, payment.c.fence == fence)
+    if overdue_at is not None:
+        condition = and_(condition, payment.c.lease_until <= overdue_at)
+    if connection.execute(update(payment).where(condition).values(state=RELEASED, change=b"")).rowcount != 1:
+        return False
+    for links, rows, column in (
+        (tables.payment_input, tables.spent, "nonce"),
+        (tables.payment_output, tables.issued, "blinded_hash"),
+    ):
+        found = connection.execute(
+            select(links.c.key_id, links.c[column])
+            .where(links.c.payment_id == payment_id)
+            .order_by(links.c.key_id, links.c[column])
+        ).all()
+        if found:
+            statement = delete(rows).where(
+                rows.c.key_id == bindparam("at_key"), rows.c[column] == bindparam("at_column")
+            )
+            connection.execute(statement, [{"at_key": key, "at_column": value} for key, value in found])
+    delete_holds(connection, tables, payment_id)
+    return True
+
+
+def overdue_holders(connection: Connection, tables: Tables, plan: Plan, now: int) -> set[bytes]:
+    """Return the payments whose lease is over and that hold what `plan` wants; run it on a snapshot.
+
+    An empty set means that nothing is in the way any more.
+
+    :raises TicketSpent: some tickets are spent for good; ``tickets`` lists their positions.
+    :raises TicketInUse: another payment holds some.
+    :raises OutputAlreadySigned: some outputs were signed before; ``outputs`` lists their positions.
+    """
+    tokens = [(token.key_id, token.nonce) for token in plan.order.tokens]
+    spent = _existing(connection, tables.spent, "nonce", tokens)
+    held = _holders(connection, tables, tables.payment_input, "nonce", spent)
+    gone = sorted(tokens.index(ticket) for ticket in spent - held.keys())
+    if gone:
+        raise TicketSpent(
+            f"{len(gone)} of the tickets are already spent: those at positions {_listed(gone)}. Drop them and pay with others.",
+            tickets=gone,
+        )
+    busy = {ticket: lease for ticket, (_, lease) in held.items() if lease > now}
+    if busy:
+        raise TicketInUse(
+            "Another payment holds some of these tickets. Keep them and try again when it has ended.",
+            tickets=sorted(tokens.index(ticket) for ticket in busy),
+            retry_after=max(busy.values()) - now,
+        )
+    rows = sorted(plan.outputs(), key=lambda row: row["position"])
+    outputs = [(row["key_id"], row["blinded_hash"]) for row in rows]
+    signed = _existing(connection, tables.issued, "blinded_hash", outputs)
+    holders = _holders(connection, tables, tables.payment_output, "blinded_hash", signed)
+    taken = sorted(
+        outputs.index(output) for output in signed if output not in holders or holders[output][1] > now
+    )
+    if taken:
+        raise OutputAlreadySigned(
+            f"The outputs at positions {_listed(taken)} were signed before. Nothing was spent; skip their counters and ask again.",
+            outputs=taken,
+        )
+    return {payment_id for payment_id, _ in (*held.values(), *holders.values())}
+
+
+def _existing(
+    connection: Connection, table: Table, column: str, wanted: Collection[tuple[bytes, bytes]]
+) -> set[tuple[bytes, bytes]]:
+    if not wanted:
+        return set()
+    found = connection.execute(select(table.c.key_id, table.c[column]).where(_any(table, column, wanted)))
+    return {(key_id, value) for key_id, value in found}
+
+
+def _holders(
+    connection: Connection, tables: Tables, links: Table, column: str, wanted: Collection[tuple[bytes, bytes]]
+) -> dict[tuple[bytes, bytes], tuple[bytes, int]]:
+    if not wanted:
+        return {}
+    payment = tables.payment
+    found = connection.execute(
+        select(links.c.key_id, links.c[column], payment.c.payment_id, payment.c.lease_until)
+        .join_from(links, payment, links.c.payment_id == payment.c.payment_id)
+        .where(_any(links, column, wanted))
+    )
+    return {(key_id, value): (payment_id, lease) for key_id, value, payment_id, lease in found}
+
+
+def _any(table: Table, column: str, wanted: Iterable[tuple[bytes, bytes]]) -> ColumnElement[bool]:
+    by_key: dict[bytes, list[bytes]] = {}
+    for key_id, value in wanted:
+        by_key.setdefault(key_id, []).append(value)
+    return or_(*(and_(table.c.key_id == key, table.c[column].in_(values)) for key, values in by_key.items()))
+
+
+def _listed(positions: Iterable[int]) -> str:
+    return ", ".join(map(str, positions))

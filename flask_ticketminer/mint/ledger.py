@@ -1,0 +1,315 @@
+"""The ledger: every share is paid once, every ticket is spent once, and value neither appears nor disappears.
+
+Signatures are checked and made before a transaction, and everything is written in one. Who may spend is decided by the unique
+constraints alone; a failed insert is explained afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from flask_ticketminer.errors import (
+    BadSignature,
+    DatabaseBusy,
+    ExpiredKey,
+    ForeignTicket,
+    InProgress,
+    OutputRepeated,
+    RetiredKey,
+    TicketRepeated,
+    TooManyTickets,
+)
+from flask_ticketminer.mint import holdings
+from flask_ticketminer.mint.counters import read_fund_totals, read_totals
+from flask_ticketminer.mint.denominations import check_amounts
+from flask_ticketminer.mint.keys import MintKey
+from flask_ticketminer.mint.orders import (
+    PAID,
+    RELEASED,
+    RESERVED,
+    USED,
+    USING,
+    PassUse,
+    PaymentOrder,
+    Plan,
+    Reservation,
+    StoredPayment,
+)
+from flask_ticketminer.mint.shares import CONFLICTS, ShareResult, Shares
+from miner.tokens import Token
+from miner.tokens import verify as verify_signature
+
+__all__ = ["Ledger", "PassUse", "PaymentOrder", "Reservation", "ShareResult", "StoredPayment"]
+
+
+class Ledger(Shares):
+    """The ledger of one application; threads and processes may share its database."""
+
+    def verify(self, tokens: Sequence[Token]) -> None:
+        """Check what needs no database: number, distinctness, keys and signatures.
+
+        Expired and retired keys pass: a repeat of an old request is still to be answered. :meth:`reserve` refuses them.
+
+        :raises TooManyTickets, TicketRepeated, UnknownKey, BadSignature:
+        """
+        self._check_distinct(tokens)
+        for position, token in enumerate(tokens):
+            try:
+                key = self._keys.find(token.key_id)
+            except RetiredKey:
+                continue
+            _check_signature(position, token, key)
+
+    def find_payment(self, payment_id: bytes) -> StoredPayment | None:
+        """Return the payment with this id (32 bytes) in whatever state, or None."""
+        payment = self._tables.payment
+        statement = select(payment).where(payment.c.payment_id == payment_id)
+        row = self._database.read(lambda connection: connection.execute(statement).mappings().first())
+        return None if row is None else StoredPayment.from_row(dict(row))
+
+    def reserve(self, order: PaymentOrder, *, verified: bool = False) -> Reservation | StoredPayment:
+        """Hold the tickets of `order` for the length of a lease, or return the payment if it is settled already.
+
+        :param verified: :meth:`verify` has passed on these very tickets.
+        :raises PaymentProblem: something is wrong with the order; nothing was spent.
+        :raises InProgress: the same credential is under way elsewhere.
+        :raises TicketInUse: another payment holds some tickets.
+        :raises OutputAlreadySigned: an output was signed before; nothing was spent.
+        """
+        plan = self._plan(order, verified)
+        row = plan.payment_row(RESERVED, self._clock.now(), self._settings.lease)
+
+        def work(connection: Connection) -> None:
+            connection.execute(insert(self._tables.payment), row)
+            holdings.insert_rows(connection, self._tables, plan, held=True)
+
+        for _ in range(CONFLICTS):
+            try:
+                self._database.transaction(work)
+            except IntegrityError:
+                outcome = self._resolve(plan)
+                if outcome is not None:
+                    return outcome
+            else:
+                return Reservation(order.payment_id, 1, plan.signatures, plan)
+        raise _crowded()
+
+    def pay_at_once(self, order: PaymentOrder, *, verified: bool = False) -> StoredPayment:
+        """Reserve and settle in one transaction; a repeat gets the stored payment, marked as ``replayed``.
+
+        Parameters and errors as for :meth:`reserve`.
+        """
+        plan = self._plan(order, verified)
+        now = self._clock.now()
+        row = plan.payment_row(order.final_state, now, 0)
+
+        def work(connection: Connection) -> bool:
+            connection.execute(insert(self._tables.payment), row)
+            holdings.insert_rows(connection, self._tables, plan, held=False)
+            return True
+
+        for _ in range(CONFLICTS):
+            try:
+                self._counters.transaction(plan.deltas(), work)
+            except IntegrityError:
+                outcome = self._resolve(plan)
+                if isinstance(outcome, Reservation):
+                    outcome = self.settle(outcome)
+                if outcome is not None:
+                    return outcome
+            else:
+                return plan.settled(now, 1)
+        raise _crowded()
+
+    def settle(self, reservation: Reservation) -> StoredPayment | None:
+        """Spend the tickets for good and count them; None when the reservation was lost to somebody else."""
+        plan, payment = reservation.plan, self._tables.payment
+        now = self._clock.now()
+
+        def work(connection: Connection) -> StoredPayment | None:
+            change = {"state": plan.order.final_state, "settled_at": now}
+            if not self._move(connection, reservation.payment_id, reservation.fence, RESERVED, change):
+                return None
+            holdings.delete_holds(connection, self._tables, reservation.payment_id)
+            row = connection.execute(select(payment).where(payment.c.payment_id == reservation.payment_id))
+            return replace(StoredPayment.from_row(dict(row.mappings().one())), replayed=False)
+
+        settled = self._counters.transaction(plan.deltas(), work)
+        if settled is None:
+            stored = self.find_payment(reservation.payment_id)
+            # An earlier try of this very call may have been committed before its answer was lost.
+            if stored is not None and stored.is_settled and stored.fence == reservation.fence:
+                return stored
+        return settled
+
+    def release(self, reservation: Reservation) -> bool:
+        """Give the tickets back and forget the outputs; return whether the reservation was still ours."""
+        return self._database.transaction(
+            lambda connection: holdings.release(
+                connection, self._tables, reservation.payment_id, fence=reservation.fence
+            )
+        )
+
+    def begin_use(self, payment_id: bytes) -> PassUse | None:
+        """Start the one use of a pass; None when there is no unused pass of this payment.
+
+        :raises InProgress: it is being used, and its lease is not over.
+        """
+        stored = self.find_payment(payment_id)
+        if stored is None or not stored.pass_unused:
+            return None
+        now = self._clock.now()
+        if stored.state == USING and stored.lease_until > now:
+            raise _in_progress(stored, now)
+        change = {"state": USING, "fence": stored.fence + 1, "lease_until": now + self._settings.lease}
+        if not self._moved(payment_id, stored.fence, stored.state, change):
+            raise _in_progress(stored, now)
+        return PassUse(payment_id, stored.fence + 1, stored)
+
+    def finish_use(self, use: PassUse) -> bool:
+        """Use the pass up; return whether this use still had it."""
+        if self._moved(use.payment_id, use.fence, USING, {"state": USED}):
+            return True
+        stored = self.find_payment(use.payment_id)
+        return stored is not None and (stored.state, stored.fence) == (USED, use.fence)
+
+    def abandon_use(self, use: PassUse) -> bool:
+        """Leave the pass unused; return whether this use still had it."""
+        return self._moved(use.payment_id, use.fence, USING, {"state": PAID})
+
+    def totals(self) -> dict[str, int]:
+        """Return site-wide sums by name: shares, share_value, donated_shares, donated_share_value, payments, exchanges,
+        paid, donated."""
+        return read_totals(self._database)
+
+    def fund_total(self, fund: str) -> int:
+        """Return the tickets donated to `fund`, in tickets and in work."""
+        return read_fund_totals(self._database).get(fund, 0)
+
+    def _plan(self, order: PaymentOrder, verified: bool) -> Plan:
+        """Check `order` in the order of cost and sign its outputs."""
+        settings, now = self._settings, self._clock.now()
+        self._check_distinct(order.tokens)
+        keys = tuple(self._accepted(position, token, now) for position, token in enumerate(order.tokens))
+        check_amounts(
+            order.kind,
+            order.price,
+            [key.value for key in keys],
+            [key.value for key, _ in order.outputs],
+            max_inputs=settings.max_inputs,
+            max_outputs=settings.max_outputs,
+        )
+        if len({(key.key_id, blinded) for key, blinded in order.outputs}) != len(order.outputs):
+            raise OutputRepeated("An output stands twice in this request; use a new counter for each.")
+        for key, _ in order.outputs:
+            self._keys.check_signing(key)
+        if not verified:
+            for position, (token, key) in enumerate(zip(order.tokens, keys, strict=True)):
+                _check_signature(position, token, key)
+        signatures = tuple(self._keys.sign(key, blinded) for key, blinded in order.outputs)
+        return Plan(order, keys, signatures)
+
+    def _check_distinct(self, tokens: Sequence[Token]) -> None:
+        limit = self._settings.max_inputs
+        if len(tokens) > limit:
+            raise TooManyTickets(
+                f"A payment takes at most {limit} tickets, not {len(tokens)}; exchange some for larger ones first.",
+                limit=limit,
+            )
+        if len({(token.key_id, token.nonce) for token in tokens}) != len(tokens):
+            raise TicketRepeated("A ticket stands twice in this request; each can be spent once.")
+
+    def _accepted(self, position: int, token: Token, now: int) -> MintKey:
+        key = self._keys.find(token.key_id)
+        if key.expired_at(now):
+            raise ExpiredKey("The ticket has expired; throw it away and pay with others.", tickets=[position])
+        if token.challenge_digest != key.challenge_digest:
+            raise ForeignTicket(
+                "The ticket was made for another site's name. Pay with this site's.", tickets=[position]
+            )
+        return key
+
+    def _resolve(self, plan: Plan) -> Reservation | StoredPayment | None:
+        """Say what to do after a constraint refused the rows of `plan`; None to try again."""
+        stored = self.find_payment(plan.order.payment_id)
+        if stored is None:
+            self._clear_the_way(plan)
+            return None
+        if stored.is_settled:
+            return stored
+        now = self._clock.now()
+        if stored.state == RESERVED and stored.lease_until > now:
+            raise _in_progress(stored, now)
+        fence = stored.fence + 1
+        change = {"state": RESERVED, "fence": fence, "lease_until": now + self._settings.lease}
+
+        if stored.state == RESERVED:
+            if not self._moved(stored.payment_id, stored.fence, RESERVED, change):
+                return None
+            return Reservation(stored.payment_id, fence, stored.change, plan, taken_over=True)
+
+        def again(connection: Connection) -> bool:
+            full = plan.payment_row(RESERVED, now, self._settings.lease) | change
+            if not self._move(connection, stored.payment_id, stored.fence, RELEASED, full):
+                return False
+            holdings.insert_rows(connection, self._tables, plan, held=True)
+            return True
+
+        try:
+            reserved = self._database.transaction(again)
+        except IntegrityError:
+            self._clear_the_way(plan)
+            return None
+        return Reservation(stored.payment_id, fence, plan.signatures, plan) if reserved else None
+
+    def _clear_the_way(self, plan: Plan) -> None:
+        """Raise what stands in the way of `plan`, or release overdue payments that do."""
+        now = self._clock.now()
+        overdue = self._database.read(
+            lambda connection: holdings.overdue_holders(connection, self._tables, plan, now), snapshot=True
+        )
+        for payment_id in sorted(overdue - {plan.order.payment_id}):
+            self._database.transaction(
+                lambda connection, payment_id=payment_id: holdings.release(  # type: ignore[misc]
+                    connection, self._tables, payment_id, overdue_at=now
+                )
+            )
+
+    def _move(
+        self, connection: Connection, payment_id: bytes, fence: int, state: str, change: dict[str, object]
+    ) -> bool:
+        payment = self._tables.payment
+        statement = (
+            update(payment)
+            .where(payment.c.payment_id == payment_id, payment.c.fence == fence, payment.c.state == state)
+            .values(**change)
+        )
+        return connection.execute(statement).rowcount == 1
+
+    def _moved(self, payment_id: bytes, fence: int, state: str, change: dict[str, object]) -> bool:
+        return self._database.transaction(
+            lambda connection: self._move(connection, payment_id, fence, state, change)
+        )
+
+
+def _check_signature(position: int, token: Token, key: MintKey) -> None:
+    if not verify_signature(key.public_key, token.signed_bytes, token.authenticator):
+        raise BadSignature(
+            f"The ticket at position {position} was not signed by this site; throw it away.",
+            tickets=[position],
+        )
+
+
+def _in_progress(stored: StoredPayment, now: int) -> InProgress:
+    return InProgress(
+        "This payment is under way. Send the same request again shortly.",
+        retry_after=max(1, stored.lease_until - now),
+    )
+
+
+def _crowded() -> DatabaseBusy:
+    return DatabaseBusy("Too many requests want the same tickets. Send the same request again later.")

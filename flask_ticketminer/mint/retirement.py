@@ -1,0 +1,149 @@
+"""Housekeeping: forgets what a repeat can no longer need, and closes the epochs whose tickets have expired.
+
+Retirement never reverses: the key's rows and its private key go, its totals and its id stay. Because a wrong clock would
+therefore destroy value, nothing is pruned after the database's clock has jumped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+
+from flask_ticketminer.clock import Clock
+from flask_ticketminer.config import Settings
+from flask_ticketminer.database import Database
+from flask_ticketminer.errors import ConfigurationError
+from flask_ticketminer.mint import holdings
+from flask_ticketminer.mint.epochs import DAY
+from flask_ticketminer.mint.orders import PAID, RELEASED, RESERVED, SETTLED, USED, USING
+from flask_ticketminer.tables import COUNTERS
+
+GRACE = DAY
+"""Seconds after its last day for which a key is kept, so that no request that began before is still at work on it."""
+BACKWARD = 60
+"""Seconds that the clock may go back between two prunes."""
+FORWARD = 30 * DAY
+"""Seconds after the last prune from which a jump is suspected."""
+
+
+class ClockJumped(ConfigurationError):
+    """The database's clock is implausible compared with the last prune."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How many rows of each kind went."""
+
+    released: int
+    shares: int
+    payments: int
+    retired: int
+
+
+def prune(database: Database, settings: Settings, clock: Clock, *, force: bool = False) -> Pruned:
+    """Release overdue reservations, drop old replay rows, retire expired keys; safe at any time and from any process.
+
+    :param force: believe the clock although it has jumped.
+    :raises ClockJumped: it went back, or more than 30 days have passed since the last prune.
+    """
+    now = clock.now()
+    _check_clock(database, now, force)
+    pruned = Pruned(
+        released=_release_overdue(database, now),
+        shares=_drop_shares(database, settings, now),
+        payments=_drop_payments(database, settings, now),
+        retired=_retire(database, now),
+    )
+    schema = database.tables.schema
+    database.transaction(lambda connection: connection.execute(update(schema).values(pruned_at=now)))
+    return pruned
+
+
+def _check_clock(database: Database, now: int, force: bool) -> None:
+    schema = database.tables.schema
+    last = database.read(lambda connection: connection.execute(select(func.max(schema.c.pruned_at))).scalar())
+    if force or last is None or last - BACKWARD <= now <= last + FORWARD:
+        return
+    how = "back" if now < last else "forward"
+    raise ClockJumped(
+        f"The database's clock went {how} by {abs(now - last) // 3600} hours since the last prune, and pruning by a wrong clock "
+        "destroys tickets. Set the clock right; if it is right, run 'flask ticketminer prune --force'."
+    )
+
+
+def _release_overdue(database: Database, now: int) -> int:
+    payment = database.tables.payment
+    statement = select(payment.c.payment_id).where(payment.c.state == RESERVED, payment.c.lease_until <= now)
+    overdue = database.read(lambda connection: connection.execute(statement).scalars().all())
+    return sum(_release(database, payment_id, now) for payment_id in overdue)
+
+
+def _release(database: Database, payment_id: bytes, now: int) -> bool:
+    return database.transaction(
+        lambda connection: holdings.release(connection, database.tables, payment_id, overdue_at=now)
+    )
+
+
+def _drop_shares(database: Database, settings: Settings, now: int) -> int:
+    share = database.tables.share
+    # A share may come again as long as its job lives.
+    kept = max(settings.replay_kept, 2 * settings.job_life)
+    statement = delete(share).where(share.c.created < now - kept)
+    return database.transaction(lambda connection: connection.execute(statement).rowcount)
+
+
+def _drop_payments(database: Database, settings: Settings, now: int) -> int:
+    payment = database.tables.payment
+    replay, passes = now - settings.replay_kept, now - max(settings.replay_kept, settings.redeem_days * DAY)
+    statement = delete(payment).where(
+        or_(
+            and_(payment.c.state.in_((SETTLED, USED)), payment.c.settled_at < replay),
+            and_(payment.c.state == RELEASED, payment.c.lease_until < replay),
+            # A pass that was paid for and not used is kept as long as tickets are.
+            and_(payment.c.state.in_((PAID, USING)), payment.c.settled_at < passes),
+        )
+    )
+    return database.transaction(lambda connection: connection.execute(statement).rowcount)
+
+
+def _retire(database: Database, now: int) -> int:
+    key = database.tables.key
+    statement = select(key.c.key_id).where(key.c.redeem_until <= now - GRACE).order_by(key.c.redeem_until)
+    expired = database.read(lambda connection: connection.execute(statement).scalars().all())
+    return sum(_close(database, key_id) for key_id in expired)
+
+
+def _close(database: Database, key_id: bytes) -> bool:
+    """Put the tombstone of one key up and delete everything else of it, in one transaction."""
+    tables = database.tables
+    kept = ("key_id", "value", "starts", "ends", "redeem_until", "issuer_name")
+
+    def work(connection: Connection) -> bool:
+        row = connection.execute(
+            select(*(tables.key.c[name] for name in kept))
+            .where(tables.key.c.key_id == key_id)
+            .with_for_update()
+        ).first()
+        if row is None:  # another process was faster
+            return False
+        counter = tables.counter
+        sums = connection.execute(
+            select(counter.c.kind, func.sum(counter.c.total))
+            .where(counter.c.key_id == key_id)
+            .group_by(counter.c.kind)
+        )
+        totals = dict.fromkeys(COUNTERS, 0) | {kind: int(total) for kind, total in sums}
+        connection.execute(insert(tables.retired_key), dict(row._mapping) | totals)
+        for table in (
+            tables.payment_input,
+            tables.payment_output,
+            tables.issued,
+            tables.spent,
+            counter,
+            tables.key,
+        ):
+            connection.execute(delete(table).where(table.c.key_id == key_id))
+        return True
+
+    return database.transaction(work)

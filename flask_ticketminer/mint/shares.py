@@ -1,0 +1,146 @@
+"""Work paid in tickets: a share is accepted and its ticket signed in one transaction, exactly once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter as Tally
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, and_, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from flask_ticketminer.clock import Clock
+from flask_ticketminer.config import Settings
+from flask_ticketminer.database import Database
+from flask_ticketminer.errors import DatabaseBusy, DuplicateShare, OutputAlreadySigned, RetiredKey
+from flask_ticketminer.mint.counters import Counter, Counters, FundTotal, KeyCounter, Total
+from flask_ticketminer.mint.keys import KeyRing, MintKey
+
+CONFLICTS = 5
+"""Times that a unit is tried again after whatever stood in its way was gone when it was looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareResult:
+    """What a share earned: a blind signature (256 bytes), or None when it was donated."""
+
+    signature: bytes | None = field(repr=False)
+    replayed: bool
+
+
+class Shares:
+    """The half of the ledger that takes work in."""
+
+    def __init__(self, database: Database, settings: Settings, clock: Clock, keys: KeyRing) -> None:
+        self._database = database
+        self._tables = database.tables
+        self._settings = settings
+        self._clock = clock
+        self._keys = keys
+        self._counters = Counters(database)
+
+    def find_share(self, share_id: bytes, request_digest: bytes) -> ShareResult | None:
+        """Return what the same request got before, or None when the share is new.
+
+        :param share_id: 32 bytes, what was hashed.
+        :param request_digest: 32 bytes, over everything else that was asked.
+        :raises DuplicateShare: the share was paid to another request.
+        :raises RetiredKey: so long ago that its signature is gone.
+        """
+        share, issued = self._tables.share, self._tables.issued
+        statement = (
+            select(share.c.request_digest, share.c.key_id, issued.c.blind_signature)
+            .join_from(
+                share,
+                issued,
+                and_(issued.c.key_id == share.c.key_id, issued.c.blinded_hash == share.c.blinded_hash),
+                isouter=True,
+            )
+            .where(share.c.share_id == share_id)
+        )
+        row = self._database.read(lambda connection: connection.execute(statement).first())
+        if row is None:
+            return None
+        if row.request_digest != request_digest:
+            raise DuplicateShare(
+                "This share was already paid, to another token request. Search for another nonce."
+            )
+        if row.key_id is not None and row.blind_signature is None:
+            raise RetiredKey(
+                "This share's ticket belonged to an epoch that is closed.", key_id=row.key_id.hex()
+            )
+        return ShareResult(row.blind_signature, replayed=True)
+
+    def accept_share(
+        self,
+        share_id: bytes,
+        request_digest: bytes,
+        *,
+        value: int,
+        key: MintKey | None = None,
+        blinded: bytes | None = None,
+        fund: str | None = None,
+    ) -> ShareResult:
+        """Pay a share that was checked: sign `blinded` (256 bytes) with `key`, or credit `fund` when there is no key.
+
+        :raises DuplicateShare: the share was paid to another request.
+        :raises OutputAlreadySigned: the blinded message was signed for something else; the share is not used up.
+        :raises KeyNotSigning, BlindedMessageRange, MintUnavailable: as :meth:`KeyRing.sign` does.
+        """
+        if (key is None) != (blinded is None) or (key is not None and key.value != value):
+            raise ValueError("A share is paid either by a key of its value or as a donation.")
+        signature = blinded_hash = None
+        if key is not None and blinded is not None:
+            signature = self._keys.sign(key, blinded)
+            blinded_hash = hashlib.sha256(blinded).digest()
+        row = {
+            "share_id": share_id,
+            "request_digest": request_digest,
+            "key_id": None if key is None else key.key_id,
+            "blinded_hash": blinded_hash,
+            "value": value,
+            "fund": fund,
+            "created": self._clock.now(),
+        }
+        output = {"key_id": row["key_id"], "blinded_hash": blinded_hash, "blind_signature": signature}
+
+        def work(connection: Connection) -> bool:
+            connection.execute(insert(self._tables.share), row)
+            if signature is not None:
+                connection.execute(insert(self._tables.issued), output)
+            return True
+
+        for _ in range(CONFLICTS):
+            try:
+                self._counters.transaction(_deltas(value, key, fund), work)
+            except IntegrityError:
+                result = self.find_share(share_id, request_digest)
+                if result is not None:
+                    return result
+                if key is not None and self._is_signed(key.key_id, blinded_hash or b""):
+                    raise OutputAlreadySigned(
+                        "This blinded message was signed before. Skip its counter and send the share with another one."
+                    ) from None
+            else:
+                return ShareResult(signature, replayed=False)
+        raise DatabaseBusy("Too many requests want the same ticket. Send the same request again later.")
+
+    def _is_signed(self, key_id: bytes, blinded_hash: bytes) -> bool:
+        issued = self._tables.issued
+        statement = select(issued.c.key_id).where(
+            issued.c.key_id == key_id, issued.c.blinded_hash == blinded_hash
+        )
+        return self._database.read(lambda connection: connection.execute(statement).first()) is not None
+
+
+def _deltas(value: int, key: MintKey | None, fund: str | None) -> dict[Counter, int]:
+    deltas: Tally[Counter] = Tally()
+    if key is not None:
+        deltas.update(
+            {KeyCounter(key.key_id, "issued_share"): 1, Total("shares"): 1, Total("share_value"): value}
+        )
+    else:
+        deltas.update(
+            {Total("donated_shares"): 1, Total("donated_share_value"): value, FundTotal(fund or ""): value}
+        )
+    return deltas

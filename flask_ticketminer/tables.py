@@ -1,0 +1,215 @@
+"""The ledger's tables, ``ticketminer_*``, as SQLAlchemy Core.
+
+:func:`define_tables` puts them on a MetaData: a host's own, so that its migrations create them, or one of ours. Every constraint
+is named, and named with ``conv``, so that a host's naming convention leaves it alone. Keys are binary of fixed length
+(bytes noted below). ``issued`` and ``spent`` live long and therefore hold no time, no sequence and no link to a share or a payment;
+what links (``share``, ``payment``, ``payment_input``, ``payment_output``) is short-lived.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, fields
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import mysql
+from sqlalchemy.schema import conv
+from sqlalchemy.types import TypeEngine
+
+SCHEMA_VERSION = 1
+"""Changes with the tables; the database is checked against it."""
+
+PREFIX = "ticketminer_"
+
+COUNTERS = ("issued_share", "issued_change", "issued_exchange", "spent_payment", "spent_exchange")
+"""What is counted for each key, in tickets (not in value)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables; each attribute is the table ``ticketminer_<name>``."""
+
+    schema: Table
+    """version | pruned_at: the database's time at the last prune, so that a clock jump is noticed."""
+    key: Table
+    """A (denomination, epoch) and its wrapped private key; all times are Unix seconds."""
+    retired_key: Table
+    """The tombstone of a key with its closing totals; it is never deleted."""
+    issued: Table
+    """key_id (32), blinded_hash (32, SHA-256 of the blinded message) → blind_signature (256)."""
+    spent: Table
+    """key_id (32), nonce (32)."""
+    share: Table
+    """A paid share, kept so that a repeat gets the same answer."""
+    payment: Table
+    """A payment's state, kept so that a repeat gets the same answer; `payment_id` digests the whole credential."""
+    payment_input: Table
+    """The spent rows that a reserved payment holds; deleted when it is settled or released."""
+    payment_output: Table
+    """The issued rows that a reserved payment holds; nobody may learn them before it is settled."""
+    counter: Table
+    """Tickets issued and spent of each key, spread over slots so that no row is hot."""
+    totals: Table
+    """Sums over the whole site by name, spread over slots."""
+    fund_total: Table
+    """Donated tickets by fund, spread over slots."""
+
+    @property
+    def all(self) -> tuple[Table, ...]:
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+
+def define_tables(metadata: MetaData) -> Tables:
+    """Return the tables on `metadata`, defining them there the first time."""
+    if f"{PREFIX}schema" in metadata.tables:
+        return Tables(**{field.name: metadata.tables[PREFIX + field.name] for field in fields(Tables)})
+
+    def table(name: str, primary: tuple[str, ...], *parts: t.Any, rowid: bool = True) -> Table:
+        key = PrimaryKeyConstraint(*primary, name=conv(f"pk_{PREFIX}{name}"))
+        # Without a rowid SQLite keeps the rows in the order of their key: the order of insertion is nowhere stored.
+        return Table(
+            PREFIX + name,
+            metadata,
+            *parts,
+            key,
+            sqlite_with_rowid=rowid,
+            mysql_engine="InnoDB",
+            mariadb_engine="InnoDB",
+        )
+
+    def unique(name: str, *columns: str) -> UniqueConstraint:
+        return UniqueConstraint(*columns, name=conv(f"uq_{PREFIX}{name}"))
+
+    return Tables(
+        schema=table("schema", ("version",), _integer("version"), _big("pruned_at")),
+        key=table(
+            "key",
+            ("key_id",),
+            _binary("key_id", 32),
+            _integer("value"),
+            _big("starts"),
+            _big("ends"),
+            _big("signs_until"),
+            _big("redeem_until"),
+            Column("issuer_name", String(255), nullable=False),
+            _binary("challenge_digest", 32),
+            Column("spki", LargeBinary(512), nullable=False),
+            Column("wrapped_private", LargeBinary(4096), nullable=False),
+            Column("last_byte", SmallInteger, nullable=False),
+            unique("key_value_starts", "value", "starts"),
+            unique("key_last_byte", "last_byte"),
+        ),
+        retired_key=table(
+            "retired_key",
+            ("key_id",),
+            _binary("key_id", 32),
+            _integer("value"),
+            _big("starts"),
+            _big("ends"),
+            _big("redeem_until"),
+            Column("issuer_name", String(255), nullable=False),
+            *(_big(name) for name in COUNTERS),
+        ),
+        issued=table(
+            "issued",
+            ("key_id", "blinded_hash"),
+            _binary("key_id", 32),
+            _binary("blinded_hash", 32),
+            _binary("blind_signature", 256),
+            rowid=False,
+        ),
+        spent=table("spent", ("key_id", "nonce"), _binary("key_id", 32), _binary("nonce", 32), rowid=False),
+        share=table(
+            "share",
+            ("share_id",),
+            _binary("share_id", 32),
+            _binary("request_digest", 32),
+            _binary("key_id", 32, nullable=True),
+            _binary("blinded_hash", 32, nullable=True),
+            _integer("value"),
+            Column("fund", String(64)),
+            _big("created"),
+        ),
+        payment=table(
+            "payment",
+            ("payment_id",),
+            _binary("payment_id", 32),
+            Column("kind", String(16), nullable=False),
+            Column("state", String(16), nullable=False),
+            _integer("fence"),
+            _big("lease_until"),
+            _big("price"),
+            _big("input_value"),
+            _big("change_value"),
+            Column("change", LargeBinary(65535), nullable=False),
+            _binary("binding", 32, nullable=True),
+            Column("fund", String(64)),
+            _big("created"),
+            Column("settled_at", BigInteger),
+        ),
+        payment_input=table(
+            "payment_input",
+            ("key_id", "nonce"),
+            _binary("key_id", 32),
+            _binary("nonce", 32),
+            _binary("payment_id", 32),
+            Index(conv(f"ix_{PREFIX}payment_input_payment"), "payment_id"),
+        ),
+        payment_output=table(
+            "payment_output",
+            ("payment_id", "position"),
+            _binary("payment_id", 32),
+            _integer("position"),
+            _binary("key_id", 32),
+            _binary("blinded_hash", 32),
+            unique("payment_output_blinded", "key_id", "blinded_hash"),
+        ),
+        counter=table(
+            "counter",
+            ("key_id", "slot", "kind"),
+            _binary("key_id", 32),
+            _integer("slot"),
+            Column("kind", String(32), nullable=False),
+            _big("total"),
+        ),
+        totals=table(
+            "totals",
+            ("name", "slot"),
+            Column("name", String(32), nullable=False),
+            _integer("slot"),
+            _big("total"),
+        ),
+        fund_total=table(
+            "fund_total",
+            ("fund", "slot"),
+            Column("fund", String(64), nullable=False),
+            _integer("slot"),
+            _big("total"),
+        ),
+    )
+
+
+def _binary(name: str, size: int, *, nullable: bool = False) -> Column[bytes]:
+    # MySQL indexes only binary columns of a stated length.
+    kind: TypeEngine[bytes] = LargeBinary(size).with_variant(mysql.BINARY(size), "mysql", "mariadb")
+    return Column(name, kind, nullable=nullable)
+
+
+def _integer(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, autoincrement=False)
+
+
+def _big(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, autoincrement=False)
