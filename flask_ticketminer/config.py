@@ -54,6 +54,7 @@ class Settings:
     database_uri: str | None
     key_secret: str | None
     algorithm: str
+    work: str
     effort: t.Mapping[str, int]
     denominations: tuple[int, ...]
     epoch_days: int
@@ -83,7 +84,7 @@ class Settings:
 
     def expected_hashes(self, algorithm: str, value: int) -> int:
         """Return the effort of a share worth `value` tickets."""
-        return self.effort[algorithm] * value
+        return 1 if self.work == "instant" else self.effort[algorithm] * value
 
     def target(self, algorithm: str, value: int) -> int:
         """Return the largest digest, as an integer, that pays `value` tickets: 2^256 / expected hashes - 1."""
@@ -103,12 +104,16 @@ def read_settings(app: Flask) -> Settings:
     if algorithm not in ALGORITHMS:
         offered = ", ".join(sorted(ALGORITHMS))
         raise read.wrong("ALGORITHM", f"one this installation can check ({offered})")
+    work = read.text("WORK", "local")
+    if work not in ("local", "instant") or (work == "instant" and not app.testing):
+        raise read.wrong("WORK", "'local' ('instant' only where app.testing is set before init_app)")
     settings = Settings(
         site_name=name,
         url_prefix=read.prefix(),
         database_uri=read.optional("DATABASE_URI"),
         key_secret=read.optional("KEY_SECRET"),
         algorithm=algorithm,
+        work=work,
         effort=read.effort(),
         denominations=DENOMINATIONS,
         epoch_days=read.integer("EPOCH_DAYS", 7, 1, 366),
@@ -128,25 +133,17 @@ def read_settings(app: Flask) -> Settings:
         testing=bool(app.testing),
     )
     read.refuse_unknown()
-    _check_secret(app, settings)
     return settings
 
 
-def _check_secret(app: Flask, settings: Settings) -> None:
-    secret = app.config.get("SECRET_KEY")
-    if not secret:
-        raise ConfigurationError(
-            "Flask-TicketMiner signs jobs and challenges: set app.config['SECRET_KEY'], for example to the output of "
-            "python -c 'import secrets; print(secrets.token_hex())'."
-        )
-    if app.debug or app.testing:
-        return
-    for key, value in (("SECRET_KEY", secret), (f"{PREFIX}KEY_SECRET", settings.key_secret)):
-        if value is not None and (len(value) < _MIN_SECRET or str(value).lower() in _DEFAULT_SECRETS):
-            raise ConfigurationError(
-                f"{key} is short or a well-known default, so anyone could forge jobs and passes: use at least {_MIN_SECRET} "
-                "random characters (python -c 'import secrets; print(secrets.token_hex())')."
-            )
+def weak_secrets(app: Flask, settings: Settings) -> list[str]:
+    """Return the names of secrets that are short or well-known; production refuses to run with them."""
+    candidates = {"SECRET_KEY": app.config.get("SECRET_KEY"), f"{PREFIX}KEY_SECRET": settings.key_secret}
+    return [
+        key
+        for key, value in candidates.items()
+        if value is not None and (len(value) < _MIN_SECRET or str(value).lower() in _DEFAULT_SECRETS)
+    ]
 
 
 class _Reader:

@@ -17,14 +17,23 @@ from flask import Flask
 from itsdangerous import URLSafeSerializer
 
 from flask_ticketminer.config import Settings
+from flask_ticketminer.errors import ConfigurationError
 
 _LABEL = b"flask-ticketminer v1 "
 
 
 class Secrets:
-    """The keys of one application, newest first."""
+    """The keys of one application, newest first.
+
+    :raises ConfigurationError: the application has no ``SECRET_KEY``.
+    """
 
     def __init__(self, app: Flask, settings: Settings) -> None:
+        if not app.config.get("SECRET_KEY"):
+            raise ConfigurationError(
+                "Flask-TicketMiner signs jobs and challenges: set app.config['SECRET_KEY'], for example to the output of "
+                "python -c 'import secrets; print(secrets.token_hex())'."
+            )
         fallbacks = app.config.get("SECRET_KEY_FALLBACKS") or ()
         self._secrets = [_as_bytes(secret) for secret in (app.config["SECRET_KEY"], *fallbacks)]
         own = [] if settings.key_secret is None else [_as_bytes(settings.key_secret)]

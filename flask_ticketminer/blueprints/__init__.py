@@ -1,0 +1,44 @@
+"""The endpoints, under one parent blueprint ``ticketminer``."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import HTTPException
+
+from flask_ticketminer.blueprints import dashboard, job, keys, redeem, service, submit
+from flask_ticketminer.errors import Problem
+from flask_ticketminer.site import current_site
+from flask_ticketminer.transport import check_production, check_transport
+from flask_ticketminer.wire import http_problem, problem_response
+
+
+def make_blueprint(url_prefix: str) -> Blueprint:
+    """Return the parent blueprint with its children; one is made for each application."""
+    parent = Blueprint(
+        "ticketminer",
+        "flask_ticketminer",
+        url_prefix=url_prefix,
+        template_folder="templates",
+        static_folder="static",
+        static_url_path="/static",
+    )
+    for module in (service, job, submit, redeem, keys, dashboard):
+        parent.register_blueprint(module.make_blueprint())
+    parent.before_request(_check_request)
+    parent.register_error_handler(Problem, _problem)
+    parent.register_error_handler(HTTPException, http_problem)
+    return parent
+
+
+def _check_request() -> None:
+    if request.endpoint == "ticketminer.static":
+        return
+    site = current_site()
+    request.max_content_length = site.settings.max_body
+    check_production(site.app, site.settings)
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        check_transport(site.settings)
+
+
+def _problem(problem: Problem) -> Response:
+    return problem_response(problem)

@@ -1,0 +1,45 @@
+"""``GET /ticketminer/dashboard``: public counters, for people, and as JSON at ``/ticketminer/stats``."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from flask import Blueprint, Response, make_response, render_template
+
+from flask_ticketminer.mint.statistics import statistics
+from flask_ticketminer.site import current_site
+from flask_ticketminer.wire import json_response
+
+
+def make_blueprint() -> Blueprint:
+    blueprint = Blueprint("dashboard", __name__)
+    blueprint.add_url_rule("/dashboard", "dashboard", dashboard)
+    blueprint.add_url_rule("/stats", "stats", stats)
+    return blueprint
+
+
+def dashboard() -> Response:
+    """Return the page of counters."""
+    site = current_site()
+    response = make_response(
+        render_template(
+            "ticketminer/dashboard.html",
+            statistics=statistics(site.database, site.clock.now()),
+            settings=site.settings,
+            day=_day,
+        )
+    )
+    response.headers["Cache-Control"] = "public, max-age=60"
+    return response
+
+
+def stats() -> Response:
+    """Return the same counters as JSON."""
+    site = current_site()
+    response = json_response(statistics(site.database, site.clock.now()))
+    response.headers["Cache-Control"] = "public, max-age=60"
+    return response
+
+
+def _day(moment: int) -> str:
+    return dt.datetime.fromtimestamp(moment, dt.UTC).date().isoformat()

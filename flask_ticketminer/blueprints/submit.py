@@ -1,0 +1,160 @@
+"""``POST /ticketminer/submit``: a share becomes a ticket, exactly once.
+
+Order of work: sizes, the job's MAC, the proof of work, and only then the database; a repeat is looked up before expiry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import typing as t
+
+from flask import Blueprint, Response
+
+from flask_ticketminer.blueprints.job import make_job
+from flask_ticketminer.errors import (
+    BadAmount,
+    ExpiredJob,
+    KeyNotSigning,
+    MalformedRequest,
+    Problem,
+    RetiredKey,
+    ShareMissesTarget,
+    UnknownKey,
+    ValueMismatch,
+    WrongKey,
+)
+from flask_ticketminer.mint.ledger import ShareResult
+from flask_ticketminer.signals import donation_received, share_accepted, share_refused, ticket_issued
+from flask_ticketminer.site import Site, current_site
+from flask_ticketminer.wire import json_response, read_json
+from flask_ticketminer.work.job import Job, read_job
+from flask_ticketminer.work.local import NONCE_SIZE, with_nonce
+from miner.pow import ALGORITHMS
+from miner.tokens import CodecError, TokenRequest, amount, b64url, hex_bytes, unb64url
+
+_SHARE = b"ticketminer share v1\n"
+_REQUEST = b"ticketminer submit v1\n"
+_RENEW_BEFORE = 30
+"""Seconds before a job's end from which an answer brings the next one."""
+
+
+def make_blueprint() -> Blueprint:
+    blueprint = Blueprint("submit", __name__)
+    blueprint.add_url_rule("/submit", "submit", submit, methods=["POST"])
+    return blueprint
+
+
+def submit() -> Response:
+    """Check a share and sign the ticket that it pays."""
+    site = current_site()
+    try:
+        return _submit(site)
+    except Problem as problem:
+        if problem.status < 500:
+            share_refused.send(site.app, cause=problem.cause)
+        raise
+
+
+def _submit(site: Site) -> Response:
+    members = read_json(required=("job", "nonce"), optional=("token_request", "value", "mix"))
+    job = read_job(members["job"], site.jobs)
+    nonce = _decode(hex_bytes, members["nonce"], size=NONCE_SIZE, name="nonce")
+    blinded = _blinded_message(job, members.get("token_request"))
+    _check_value(job, members)
+    share = with_nonce(job.blob(site.settings.site_name), nonce)
+    if job.effort == site.settings.effort[job.algorithm]:  # else it is stale, unless this is a repeat
+        _check_work(site, job, share)
+    share_id = hashlib.sha256(_SHARE + job.algorithm.encode() + b"\n" + share).digest()
+    request_digest = hashlib.sha256(_REQUEST + share_id + (job.key_id or b"") + (blinded or b"")).digest()
+    result = site.ledger.find_share(share_id, request_digest)
+    if result is None:
+        job.check(site.settings, site.clock.now())
+        result = _accept(site, job, share_id, request_digest, blinded)
+    if not result.replayed:
+        _announce(site, job)
+    return json_response(_answer(site, job, result))
+
+
+def _accept(
+    site: Site, job: Job, share_id: bytes, request_digest: bytes, blinded: bytes | None
+) -> ShareResult:
+    try:
+        key = None if job.key_id is None else site.keys.find(job.key_id)
+        return site.ledger.accept_share(
+            share_id, request_digest, value=job.value, key=key, blinded=blinded, fund=job.fund
+        )
+    except (UnknownKey, RetiredKey, KeyNotSigning) as error:
+        raise ExpiredJob(
+            "The key that would sign this job's tickets has retired: fetch a new job."
+        ) from error
+
+
+def _answer(site: Site, job: Job, result: ShareResult) -> dict[str, t.Any]:
+    left = job.expires - site.clock.now()
+    renew = 0 <= left < min(_RENEW_BEFORE, site.settings.job_life // 3)
+    key_id = None
+    if renew and not job.donated:
+        key_id = site.keys.current(job.value).key_id
+    return {
+        "accepted": True,
+        "value": job.value,
+        "token_response": None if result.signature is None else b64url(result.signature),
+        "upstream": None,
+        "next": make_job(site, value=job.value, key_id=key_id, fund=job.fund) if renew else None,
+    }
+
+
+def _blinded_message(job: Job, text: object) -> bytes | None:
+    if job.key_id is None:
+        if text is not None:
+            raise MalformedRequest(
+                "A donation has no token_request: its work earns no ticket.", cause="unknown-member"
+            )
+        return None
+    if text is None:
+        raise MalformedRequest("A share is paid in a token_request; send one.", cause="missing-member")
+    wanted: TokenRequest = _decode(_token_request, text)
+    if wanted.truncated_key_id != job.key_id[-1]:
+        raise WrongKey("The token request names another key than the job's key_id.")
+    return wanted.blinded_message
+
+
+def _token_request(text: object) -> TokenRequest:
+    return TokenRequest.from_bytes(unb64url(text, size=TokenRequest.SIZE, name="token_request"))
+
+
+def _check_value(job: Job, members: dict[str, t.Any]) -> None:
+    if "value" in members:
+        try:
+            value = amount(members["value"], name="value")
+        except CodecError as error:
+            raise BadAmount(str(error)) from error
+        if value != job.value:
+            raise ValueMismatch(f"This job pays {job.value}, not {value}: leave value out or send the job's.")
+    if members.get("mix") is not None:
+        raise MalformedRequest("Only ethash shares have a mix; leave it out.", cause="unknown-member")
+
+
+def _check_work(site: Site, job: Job, share: bytes) -> None:
+    digest = ALGORITHMS[job.algorithm].hash(share)
+    if int.from_bytes(digest, "little") > site.settings.target(job.algorithm, job.value):
+        raise ShareMissesTarget(
+            "This nonce does not meet the job's target: its digest is too large. Search on."
+        )
+
+
+def _announce(site: Site, job: Job) -> None:
+    site.floor.count_share()
+    app = site.app
+    share_accepted.send(app, algorithm=job.algorithm, value=job.value, donated=job.donated, fund=job.fund)
+    if job.donated:
+        donation_received.send(app, amount=job.value, fund=job.fund)
+    else:
+        ticket_issued.send(app, value=job.value)
+
+
+def _decode(codec: t.Callable[..., t.Any], value: object, **options: t.Any) -> t.Any:
+    try:
+        return codec(value, **options)
+    except CodecError as error:
+        raise MalformedRequest(str(error), cause=error.cause) from error

@@ -1,0 +1,197 @@
+"""The extension: :class:`TicketMiner`."""
+
+from __future__ import annotations
+
+import os
+import threading
+import typing as t
+
+from flask import Blueprint, Flask
+
+from flask_ticketminer.blueprints import make_blueprint
+from flask_ticketminer.blueprints.keys import directory
+from flask_ticketminer.clock import Clock
+from flask_ticketminer.config import Settings, read_settings
+from flask_ticketminer.database import Database
+from flask_ticketminer.donations import register_donations
+from flask_ticketminer.errors import ConfigurationError, UngatedView
+from flask_ticketminer.forsale import Gate, Price
+from flask_ticketminer.gate import gate_of, gated, gated_functions
+from flask_ticketminer.mint.keys import generate_rsa
+from flask_ticketminer.site import Site
+from flask_ticketminer.tables import define_tables
+
+if t.TYPE_CHECKING:
+    from datetime import timedelta
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from flask_sqlalchemy import SQLAlchemy
+    from sqlalchemy import Engine, MetaData
+
+PaywallCallback = t.Callable[..., t.Any]
+
+WELL_KNOWN = "/.well-known/private-token-issuer-directory"
+
+
+class TicketMiner:
+    """Tickets for one or several Flask applications.
+
+    ::
+
+        tickets = TicketMiner(app)                # its own database, in the instance folder
+        tickets = TicketMiner(db=db)              # the host's Flask-SQLAlchemy; then tickets.init_app(app)
+
+    :param app: set up this application now.
+    :param db: the host's ``SQLAlchemy`` object, whose database the tickets share; tables are defined on its metadata at
+        once, so that migrations find them.
+    :param bind_key: which of the host's databases.
+    :param clock: where the time comes from, instead of the database; for tests.
+    """
+
+    #: Replaces the 402 page for browsers; set by :meth:`payment_required_handler`.
+    payment_required_callback: PaywallCallback | None = None
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        db: SQLAlchemy | None = None,
+        bind_key: str | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.db = db
+        self.bind_key = bind_key
+        self.clock = clock
+        self._gated_blueprints: list[tuple[Blueprint, Gate]] = []
+        if db is not None:
+            define_tables(self._metadata)
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Set up `app`: settings, endpoints, template globals. Opens no file, socket, thread or connection.
+
+        Settings are read here, once, from ``TICKETMINER_…`` keys; later changes have no effect. They are listed in
+        ``docs/config.rst`` and by ``flask ticketminer config``.
+
+        :raises ConfigurationError: a setting cannot work, or `app` was set up before.
+        """
+        if "ticketminer" in app.extensions:
+            raise ConfigurationError(
+                "Tickets are already set up on this application: call either TicketMiner(app) or init_app(app), and once."
+            )
+        settings = read_settings(app)
+        site = Site(app, self, settings)
+        app.extensions["ticketminer"] = site
+        blueprint = make_blueprint(settings.url_prefix)
+        app.register_blueprint(blueprint)
+        app.add_url_rule(WELL_KNOWN, "ticketminer.well_known", directory)
+        register_donations(app)
+        app.before_request(_FirstRequest(site, self._gated_blueprints, blueprint))
+
+    def payment_required_handler(self, callback: PaywallCallback) -> PaywallCallback:
+        """Let `callback` make the 402 page for browsers; used as a decorator.
+
+        It gets the variables of ``ticketminer/402.html`` as keyword arguments and returns anything a view may return; the
+        status and the headers are the extension's.
+        """
+        self.payment_required_callback = callback
+        return callback
+
+    def gate(
+        self,
+        blueprint: Blueprint,
+        *,
+        price: Price,
+        valid_for: timedelta | None = None,
+        scope: str | None = None,
+        required: bool = True,
+    ) -> None:
+        """Gate every route of `blueprint`, as :func:`~flask_ticketminer.ticket_required` gates one.
+
+        Static files, and views with a gate of their own, are left as they are.
+        """
+        self._gated_blueprints.append((blueprint, Gate(price, valid_for, scope, required)))
+
+    def open_database(self, app: Flask, settings: Settings) -> Database:
+        """Return the database of the tickets of `app`; internal, called at first use.
+
+        :raises ConfigurationError: the application has Flask-SQLAlchemy, and it was not said which database to use.
+        """
+        if self.db is not None:
+            return Database(host=lambda: self._host_engine(app), tables=define_tables(self._metadata))
+        if settings.database_uri is not None:
+            return Database(settings.database_uri)
+        if "sqlalchemy" in app.extensions:
+            raise ConfigurationError(
+                "This application uses Flask-SQLAlchemy. Say where the tickets go: TicketMiner(db=db) puts them into its "
+                "database, TICKETMINER_DATABASE_URI into one of their own."
+            )
+        os.makedirs(app.instance_path, exist_ok=True)
+        return Database("sqlite:///" + os.path.join(app.instance_path, "ticketminer.sqlite"))
+
+    @property
+    def _metadata(self) -> MetaData:
+        return t.cast("SQLAlchemy", self.db).metadatas[self.bind_key]
+
+    def _host_engine(self, app: Flask) -> Engine:
+        if "sqlalchemy" not in app.extensions:
+            raise ConfigurationError(
+                "TicketMiner(db=db) shares the database of db, which is not set up on this application: call db.init_app(app)."
+            )
+        with app.app_context():
+            return t.cast("SQLAlchemy", self.db).engines[self.bind_key]
+
+    def generate_key(self) -> RSAPrivateKey:
+        """Return a new RSA-2048 key pair; overridden by tests, which cannot wait for one."""
+        return generate_rsa()
+
+
+class _FirstRequest:
+    """Finishes the set-up when the first request comes, and all routes are known."""
+
+    def __init__(self, site: Site, gated_blueprints: list[tuple[Blueprint, Gate]], own: Blueprint) -> None:
+        self.site = site
+        self.gated_blueprints = gated_blueprints
+        self.own = own
+        self.lock = threading.Lock()
+        self.done = False
+
+    def __call__(self) -> None:
+        if self.done:
+            return
+        with self.lock:
+            if not self.done:
+                self.finish()
+                self.done = True
+
+    def finish(self) -> None:
+        app = self.site.app
+        csrf: t.Any = app.extensions.get("csrf")
+        if hasattr(csrf, "exempt"):
+            for name, blueprint in app.blueprints.items():
+                if name == "ticketminer" or name.startswith("ticketminer."):
+                    csrf.exempt(blueprint)
+        for blueprint, gate in self.gated_blueprints:
+            self._gate_blueprint(blueprint, gate)
+        for endpoint, view in app.view_functions.items():
+            gate_found = gate_of(view)
+            if gate_found is None and view in gated_functions:
+                raise UngatedView(
+                    f"The view of {endpoint!r} is registered without its gate and would be served free: put "
+                    "@ticket_required under @app.route, not above it."
+                )
+            if gate_found is not None:
+                self.site.gates[endpoint] = gate_found
+
+    def _gate_blueprint(self, blueprint: Blueprint, gate: Gate) -> None:
+        app = self.site.app
+        names = [name for name, registered in app.blueprints.items() if registered is blueprint]
+        if not names:
+            raise ConfigurationError(
+                f"tickets.gate() was given the blueprint {blueprint.name!r}, which is not registered on this application."
+            )
+        for endpoint, view in list(app.view_functions.items()):
+            owner, _, name = endpoint.rpartition(".")
+            if owner in names and name != "static" and gate_of(view) is None:
+                app.view_functions[endpoint] = gated(view, gate)

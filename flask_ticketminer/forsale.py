@@ -1,0 +1,114 @@
+"""What is for sale: the gate a developer wrote, and the sale that one request makes of it."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import request
+from werkzeug.test import EnvironBuilder
+
+from flask_ticketminer.challenge import Challenge
+from flask_ticketminer.errors import ConfigurationError, WrongResource
+from flask_ticketminer.passes import area_of
+from miner.tokens import CodecError, amount
+
+if t.TYPE_CHECKING:
+    from flask_ticketminer.site import Site
+
+Price = int | t.Callable[..., int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What is for sale at one request.
+
+    :ivar price: tickets.
+    :ivar valid_for: seconds that the pass lasts; None when the resource is delivered once.
+    :ivar fund: where a donation goes.
+    """
+
+    endpoint: str
+    price: int
+    valid_for: int | None = None
+    scope: str | None = None
+    donation: bool = False
+    fund: str | None = None
+
+    def area(self, binding: bytes) -> str:
+        """Return what a pass for this sale opens."""
+        return area_of(binding, self.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a route costs.
+
+    :ivar price: tickets, or a callable of the view's arguments that returns them; it may ``abort(404)`` before anything
+        is paid.
+    :ivar valid_for: how long a payment opens the route; None delivers once.
+    :ivar scope: payments open every route of this scope.
+    :ivar required: whether the view runs unpaid (see :data:`~flask_ticketminer.current_payment`).
+    """
+
+    price: Price
+    valid_for: timedelta | None = None
+    scope: str | None = None
+    required: bool = True
+    donation: bool = False
+    fund: t.Callable[[], str | None] | None = None
+
+    def __post_init__(self) -> None:
+        if not callable(self.price):
+            _check_price(self.price, "the decorator")
+        if self.valid_for is not None and self.valid_for < timedelta(seconds=1):
+            raise ConfigurationError("valid_for must be at least one second, or None to deliver once.")
+
+    def sale(self) -> Sale:
+        """Return what the current request would pay for."""
+        endpoint = request.endpoint or ""
+        price = self.price(**(request.view_args or {})) if callable(self.price) else self.price
+        return Sale(
+            endpoint,
+            _check_price(price, f"the price of {endpoint!r}"),
+            None if self.valid_for is None else int(self.valid_for.total_seconds()),
+            self.scope,
+            self.donation,
+            None if self.fund is None else self.fund(),
+        )
+
+
+def sale_of(site: Site, challenge: Challenge) -> Sale:
+    """Return what the request that `challenge` is for would cost now, outside that request.
+
+    The price callable runs in a request context of that URL, so it sees its arguments and query string, but not the
+    visitor.
+
+    :raises WrongResource: nothing is for sale there any more.
+    """
+    path, _, query = challenge.resource.partition("?")
+    builder = EnvironBuilder(
+        path=path.removeprefix(request.root_path) or "/",
+        base_url=request.url_root,
+        query_string=query,
+        method=challenge.method,
+    )
+    try:
+        environ = builder.get_environ()
+    finally:
+        builder.close()
+    with site.app.request_context(environ):
+        gate = site.gates.get(request.endpoint or "")
+        if gate is None:
+            raise WrongResource("What this payment is for is no longer for sale. Nothing was spent.")
+        return gate.sale()
+
+
+def _check_price(price: t.Any, where: str) -> int:
+    try:
+        return amount(price)
+    except CodecError as error:
+        raise ConfigurationError(
+            f"{where} returned {price!r}: a price is a whole number of tickets, 0 for free."
+        ) from error

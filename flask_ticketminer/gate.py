@@ -1,0 +1,256 @@
+"""The gate: ``@ticket_required`` and what happens when a request meets it.
+
+A gated request is answered in one of four ways: a pass opens the view; a credential is reserved, the view runs, and the
+payment is settled or released; the view runs unpaid where payment is optional; or the answer is 402.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import typing as t
+import weakref
+from datetime import timedelta
+
+from flask import Response, after_this_request, current_app, request
+
+from flask_ticketminer.binding import Binding, request_binding
+from flask_ticketminer.credential import Credential, header_credential
+from flask_ticketminer.current import Payment, set_current
+from flask_ticketminer.errors import (
+    ConfigurationError,
+    InProgress,
+    InsecureTransport,
+    PassInvalid,
+    PaymentProblem,
+    PaymentRequired,
+    Problem,
+)
+from flask_ticketminer.forsale import Gate, Price, Sale
+from flask_ticketminer.hostdb import refuse_open_writes
+from flask_ticketminer.mint.ledger import PaymentOrder, Reservation, StoredPayment
+from flask_ticketminer.passes import AccessPass, cookie_name, presented_pass, set_pass_cookie
+from flask_ticketminer.payments import (
+    access_pass,
+    already_delivered,
+    announce,
+    check_binding,
+    full_receipt,
+    make_order,
+)
+from flask_ticketminer.paywall import add_receipt, mark_gated, payment_required
+from flask_ticketminer.signals import payment_released
+from flask_ticketminer.site import Site, current_site
+from flask_ticketminer.transport import check_production, check_transport
+from flask_ticketminer.wire import problem_response
+
+View = t.Callable[..., t.Any]
+V = t.TypeVar("V", bound=View)
+
+#: Functions that carry a gate, so that an application that registered one without it is found out.
+gated_functions: weakref.WeakKeyDictionary[View, Gate] = weakref.WeakKeyDictionary()
+
+
+def ticket_required(
+    price: Price,
+    *,
+    valid_for: timedelta | None = None,
+    scope: str | None = None,
+    required: bool = True,
+) -> t.Callable[[V], V]:
+    """Let a view be seen only for tickets. Stands *under* ``@app.route``; works on functions, methods and async views.
+
+    :param price: tickets, or a callable of the view's arguments; 0 is free.
+    :param valid_for: how long one payment opens the same URL; without it, a payment is delivered once.
+    :param scope: let one payment open every route of this scope (needs `valid_for`).
+    :param required: with False the view also runs unpaid, and asks :data:`~flask_ticketminer.current_payment`.
+    """
+    if scope is not None and valid_for is None:
+        raise ConfigurationError(
+            "A scope needs valid_for: a pass for many routes must say how long it lasts."
+        )
+    gate = Gate(price, valid_for, scope, required)
+    return t.cast("t.Callable[[V], V]", functools.partial(gated, gate=gate))
+
+
+def gated(view: View, gate: Gate) -> View:
+    """Return `view` behind `gate`."""
+
+    @functools.wraps(view)
+    def wrapper(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        return pass_gate(gate, lambda: current_app.ensure_sync(view)(*args, **kwargs))
+
+    gated_functions[view] = gate
+    wrapper._ticketminer_gate = gate  # type: ignore[attr-defined]
+    return wrapper
+
+
+def gate_of(view: View) -> Gate | None:
+    """Return the gate that `view` stands behind, looking through other decorators."""
+    found: View | None = view
+    while found is not None:
+        gate = getattr(found, "_ticketminer_gate", None)
+        if gate is None:
+            gate = _method_gate(found)
+        if gate is not None:
+            return t.cast("Gate", gate)
+        found = getattr(found, "__wrapped__", None)
+    return None
+
+
+def pass_gate(gate: Gate, run: t.Callable[[], t.Any]) -> t.Any:
+    """Answer the current request: `run` the view if it is paid for or free, else ask for payment."""
+    site = current_site()
+    check_production(site.app, site.settings)
+    if request.method == "OPTIONS":
+        return current_app.make_default_options_response()
+    after_this_request(functools.partial(mark_gated, site))
+    sale = gate.sale()
+    if sale.price == 0 and not sale.donation:
+        return run()
+    binding = request_binding()
+    try:
+        check_transport(site.settings)
+        access = presented_pass(sale.area(binding.digest), site.passes, site.clock.now())
+        opened = access is not None and not access.single_use
+        if access is not None and opened:
+            set_current(Payment(access.payment_id.hex(), access.amount, by_pass=True))
+        elif request.method != "HEAD":
+            if access is not None:
+                return _use_pass(site, sale, access, run)
+            credential = header_credential(site.settings, site.secrets)
+            if credential is not None:
+                return _pay(site, sale, binding, credential, run)
+    except InsecureTransport as problem:
+        if gate.required:
+            return problem_response(problem)
+        opened = False
+    except PaymentProblem as problem:
+        return payment_required(site, sale, binding, problem)
+    except _ViewRaised as raised:
+        raise raised.error  # noqa: B904 - the view's own exception, as if there were no gate
+    except Problem as problem:
+        return problem_response(problem)
+    if gate.required and not opened:
+        unpaid = PaymentRequired(
+            f"This page costs {sale.price} {_tickets(sale.price)}.", amount=str(sale.price)
+        )
+        return payment_required(site, sale, binding, unpaid)
+    return run()
+
+
+class _ViewRaised(Exception):
+    """Carries an exception of the view past the handlers above, which are for ours."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _pay(
+    site: Site, sale: Sale, binding: Binding, credential: Credential, run: t.Callable[[], t.Any]
+) -> Response:
+    check_binding(credential, binding)
+    site.ledger.verify(credential.tickets)
+    stored = site.ledger.find_payment(credential.payment_id)
+    if stored is not None and stored.is_settled:
+        return _again(site, sale, stored, run)
+    order = make_order(site, credential, sale, single_use=False)
+    refuse_open_writes(site, sale.endpoint)
+    reserved = site.ledger.reserve(order, verified=True)
+    if isinstance(reserved, StoredPayment):
+        return _again(site, sale, reserved, run)
+    set_current(Payment(credential.payment_id.hex(), order.price))
+    response = _run(site, sale, run, functools.partial(_release, site, order, sale, reserved))
+    if not _delivered(response):
+        _release(site, order, sale, reserved)
+        return response
+    settled = site.ledger.settle(reserved)
+    if settled is None:
+        raise InProgress(
+            "Another request took this payment over; send the same request again.", retry_after=1
+        )
+    announce(site, order, sale.endpoint)
+    _attach(site, sale, settled, response)
+    return response
+
+
+def _again(site: Site, sale: Sale, stored: StoredPayment, run: t.Callable[[], t.Any]) -> Response:
+    """Answer a credential that was settled before: as its pass would be, without charging again."""
+    access = access_pass(stored, sale)
+    if access is not None and access.single_use:
+        return _use_pass(site, sale, access, run)
+    if access is None or site.clock.now() >= (access.expires or 0):
+        raise already_delivered(site, stored)
+    set_current(Payment(stored.payment_id.hex(), stored.price, by_pass=True))
+    response = _run(site, sale, run, lambda: None)
+    if _delivered(response):
+        _attach(site, sale, stored, response)
+    return response
+
+
+def _use_pass(site: Site, sale: Sale, access: AccessPass, run: t.Callable[[], t.Any]) -> Response:
+    refuse_open_writes(site, sale.endpoint)
+    use = site.ledger.begin_use(access.payment_id)
+    if use is None:
+        raise PassInvalid(
+            "This pass opened its page once, and that has happened. Pay again to see it again.",
+            amount=str(sale.price),
+        )
+    set_current(Payment(access.payment_id.hex(), access.amount, by_pass=True))
+    response = _run(site, sale, run, functools.partial(site.ledger.abandon_use, use))
+    if not _delivered(response):
+        site.ledger.abandon_use(use)
+    elif not site.ledger.finish_use(use):
+        raise InProgress("Another request took this pass over; send the same request again.", retry_after=1)
+    else:
+        response.delete_cookie(cookie_name(access.area), path=request.path)
+    return response
+
+
+def _run(site: Site, sale: Sale, run: t.Callable[[], t.Any], undo: t.Callable[[], object]) -> Response:
+    """Run the view; whatever it raises goes on to the host, after `undo`."""
+    try:
+        response = current_app.make_response(run())
+        if _delivered(response):
+            refuse_open_writes(site, sale.endpoint)
+    except BaseException as error:
+        with contextlib.suppress(Problem):  # the lease gives the tickets back where the database cannot now
+            undo()
+        raise _ViewRaised(error) from error
+    return response
+
+
+def _delivered(response: Response) -> bool:
+    return response.status_code < 400 and response.status_code != 304
+
+
+def _release(site: Site, order: PaymentOrder, sale: Sale, reserved: Reservation) -> None:
+    if site.ledger.release(reserved):
+        payment_released.send(
+            site.app, amount=order.price, endpoint=sale.endpoint, payment_id=order.payment_id.hex()
+        )
+
+
+def _attach(site: Site, sale: Sale, stored: StoredPayment, response: Response) -> None:
+    access = access_pass(stored, sale)
+    if access is not None:
+        path = (request.root_path or "/") if sale.scope is not None else request.root_path + request.path
+        set_pass_cookie(response, access, site.passes, path=path, now=site.clock.now())
+    add_receipt(response, full_receipt(site, stored, access))
+
+
+def _method_gate(view: View) -> Gate | None:
+    """Return the gate on a method of a class-based view."""
+    view_class = getattr(view, "view_class", None)
+    if view_class is None:
+        return None
+    for method in ("dispatch_request", "get", "post", "put", "patch", "delete"):
+        gate = getattr(getattr(view_class, method, None), "_ticketminer_gate", None)
+        if gate is not None:
+            return t.cast("Gate", gate)
+    return None
+
+
+def _tickets(number: int) -> str:
+    return "ticket" if number == 1 else "tickets"

@@ -1,0 +1,135 @@
+"""The 402 answer, and the headers of every gated answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+
+from flask import Response, current_app, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from flask_ticketminer.binding import Binding
+from flask_ticketminer.challenge import Challenge, new_challenge
+from flask_ticketminer.errors import PaymentProblem, Problem
+from flask_ticketminer.forsale import Sale, sale_of
+from flask_ticketminer.passes import HEADER
+from flask_ticketminer.site import Site
+from flask_ticketminer.wire import problem_response
+from miner.tokens import b64url, jcs
+
+SERVICE_HEADER = "X-TicketMiner-Service"
+RECEIPT_HEADER = "Payment-Receipt"
+VARY = ("Accept", "Authorization", "Cookie", HEADER)
+
+
+def payment_required(site: Site, sale: Sale, binding: Binding, problem: PaymentProblem) -> Response:
+    """Return the 402 with a fresh challenge: a page for a browser's navigation, a problem document for programs.
+
+    The answer is returned, never raised: a host's error handler would drop its headers.
+    """
+    challenge = fresh_challenge(site, sale.price, binding)
+    response = _page(site, sale, challenge, problem) if wants_html() else problem_response(problem)
+    response.status_code = 402
+    add_challenge(response, challenge)
+    return response
+
+
+def fresh_challenge(site: Site, price: int, binding: Binding) -> Challenge:
+    """Return a new challenge of `price` tickets for the request that `binding` names."""
+    return new_challenge(
+        site.secrets,
+        binding,
+        amount=price,
+        site_name=site.settings.site_name,
+        expires=site.clock.now() + site.settings.challenge_life,
+        details={"redeem": site.url("/redeem"), "service": site.url()},
+        uses_authorization=site.settings.uses_authorization,
+    )
+
+
+def challenge_again(site: Site, old: Challenge) -> Challenge:
+    """Return a fresh challenge for what `old` was for, at today's price where that can be told."""
+    binding = Binding(old.method, old.resource, old.parameters.get("digest"), old.binding)
+    return fresh_challenge(site, _sale_again(site, old).price, binding)
+
+
+def payment_page(site: Site, old: Challenge, problem: Problem) -> Response:
+    """Return the 402 page once more, saying why the form was refused."""
+    response = _page(site, _sale_again(site, old), challenge := challenge_again(site, old), problem)
+    response.status_code = 402
+    add_challenge(response, challenge)
+    return mark_gated(site, response)
+
+
+def _sale_again(site: Site, old: Challenge) -> Sale:
+    try:
+        return sale_of(site, old)
+    except (Problem, HTTPException):
+        return Sale("", old.amount)
+
+
+def add_challenge(response: Response, challenge: Challenge) -> None:
+    """Add `challenge` to a 402, which no cache may keep."""
+    # Accept-Payment is honoured where there is a choice; tickets are all there is, and the draft forbids a 402 without a
+    # challenge, so a client that does not accept them is told so by the challenge itself.
+    response.headers["WWW-Authenticate"] = challenge.header()
+    response.headers["Cache-Control"] = "no-store"
+
+
+def wants_html() -> bool:
+    """Return whether the current request is a browser's navigation; feeds, images and ``fetch`` are not."""
+    destination = request.headers.get("Sec-Fetch-Dest", "document")
+    if destination not in ("document", "iframe", "frame"):
+        return False
+    accepted = [kind for kind, quality in request.accept_mimetypes if quality > 0]
+    best = request.accept_mimetypes.best_match(["application/problem+json", "application/json", "text/html"])
+    return "text/html" in accepted and best == "text/html"
+
+
+def add_receipt(response: Response, document: dict[str, t.Any]) -> None:
+    """Add ``Payment-Receipt`` to a delivered answer; other than on 2xx there is none."""
+    if 200 <= response.status_code < 300:
+        response.headers[RECEIPT_HEADER] = b64url(jcs(document))
+
+
+def mark_gated(site: Site, response: Response) -> Response:
+    """Keep shared caches from giving a paid answer away, and say where tickets are to be had."""
+    cache = response.cache_control
+    if not cache.no_store:
+        cache.public = False
+        cache.s_maxage = None
+        cache.private = True
+    response.vary.update(VARY)
+    response.headers[SERVICE_HEADER] = site.url()
+    return response
+
+
+def _page(site: Site, sale: Sale, challenge: Challenge, problem: Problem) -> Response:
+    handler = site.extension.payment_required_callback
+    context: dict[str, t.Any] = {
+        "amount": sale.price,
+        "resource": challenge.resource,
+        "origin": request.host_url.rstrip("/"),
+        "challenge": b64url(jcs(challenge.echo())),
+        "redeem_url": site.url("/redeem"),
+        "service_url": site.url(),
+        "expires": dt.datetime.fromtimestamp(challenge.expires, dt.UTC),
+        "effort_hashes": site.settings.expected_hashes(site.settings.algorithm, sale.price),
+        "algorithm": site.settings.algorithm,
+        "problem": None if problem.cause == "payment-required" else problem,
+        "valid_for": None if sale.valid_for is None else describe_duration(sale.valid_for),
+        "consent_text": site.settings.consent_text,
+        "donation": sale.donation,
+        "method": challenge.method,
+    }
+    content = render_template("ticketminer/402.html", **context) if handler is None else handler(**context)
+    return current_app.make_response(content)
+
+
+def describe_duration(seconds: int) -> str:
+    """Return `seconds` in the largest unit that divides it, for people."""
+    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds % unit == 0:
+            count = seconds // unit
+            return f"{count} {name}" + ("" if count == 1 else "s")
+    return f"{seconds} seconds"

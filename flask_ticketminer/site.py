@@ -1,0 +1,121 @@
+"""One application's tickets: its settings and the parts built from them, each at first use."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from flask import Flask, current_app, request
+from itsdangerous import URLSafeSerializer
+
+from flask_ticketminer.clock import Clock, DatabaseClock
+from flask_ticketminer.config import Settings
+from flask_ticketminer.database import Database
+from flask_ticketminer.errors import ConfigurationError
+from flask_ticketminer.mint.directory import Directory
+from flask_ticketminer.mint.keys import KeyRing, MintKey
+from flask_ticketminer.mint.ledger import Ledger
+from flask_ticketminer.mint.spent import SpentFiles
+from flask_ticketminer.secrets import Secrets
+from flask_ticketminer.signals import keys_rotated
+from flask_ticketminer.work.floor import ValueFloor
+
+if t.TYPE_CHECKING:
+    from flask_ticketminer.extension import TicketMiner
+    from flask_ticketminer.forsale import Gate
+
+
+T = t.TypeVar("T")
+
+
+class _once(t.Generic[T]):
+    """A property computed at first use, by one thread only."""
+
+    def __init__(self, make: t.Callable[[t.Any], T]) -> None:
+        self._make = make
+        self._name = make.__name__
+        self.__doc__ = make.__doc__
+
+    def __get__(self, site: t.Any, owner: type | None = None) -> T:
+        with site._lock:
+            if self._name not in site.__dict__:
+                site.__dict__[self._name] = self._make(site)
+        return t.cast("T", site.__dict__[self._name])
+
+
+class Site:
+    """What ``app.extensions["ticketminer"]`` holds. Making one opens nothing."""
+
+    def __init__(self, app: Flask, extension: TicketMiner, settings: Settings) -> None:
+        self._lock = threading.RLock()
+        self.app = app
+        self.extension = extension
+        self.settings = settings
+        self.floor = ValueFloor(settings.largest)
+        #: Gates by endpoint, filled in when the first request comes.
+        self.gates: dict[str, Gate] = {}
+
+    @_once
+    def secrets(self) -> Secrets:
+        return Secrets(self.app, self.settings)
+
+    @_once
+    def database(self) -> Database:
+        return self.extension.open_database(self.app, self.settings)
+
+    @_once
+    def clock(self) -> Clock:
+        return self.extension.clock or DatabaseClock(self.database)
+
+    @_once
+    def keys(self) -> KeyRing:
+        return KeyRing(
+            self.database,
+            self.settings,
+            self.clock,
+            self.secrets,
+            generate=self.extension.generate_key,
+            on_new_keys=self._announce_keys,
+        )
+
+    @_once
+    def ledger(self) -> Ledger:
+        return Ledger(self.database, self.settings, self.clock, self.keys)
+
+    @_once
+    def directory(self) -> Directory:
+        return Directory(self.keys)
+
+    @_once
+    def spent_files(self) -> SpentFiles:
+        return SpentFiles(self.database, self.keys)
+
+    @property
+    def jobs(self) -> URLSafeSerializer:
+        """Signs job tokens."""
+        return self.secrets.serializer("job")
+
+    @property
+    def passes(self) -> URLSafeSerializer:
+        """Signs passes."""
+        return self.secrets.serializer("pass")
+
+    def url(self, path: str = "/") -> str:
+        """Return the path-absolute URL of one of our endpoints, with the mount point of the current request."""
+        return f"{request.root_path}{self.settings.url_prefix}{path}"
+
+    def _announce_keys(self, keys: t.Sequence[MintKey]) -> None:
+        keys_rotated.send(self.app, keys=[(key.value, key.starts) for key in keys])
+
+
+def current_site() -> Site:
+    """Return the :class:`Site` of the current application.
+
+    :raises ConfigurationError: the extension was not set up on it.
+    """
+    site = current_app.extensions.get("ticketminer")
+    if site is None:
+        raise ConfigurationError(
+            "This application has no tickets: call TicketMiner(app), or tickets.init_app(app) in its factory."
+        )
+    return t.cast("Site", site)

@@ -1,0 +1,1 @@
+"""Where jobs come from: work templates and the jobs cut from them."""
