@@ -17,6 +17,7 @@ from flask_ticketminer.donations import register_donations
 from flask_ticketminer.errors import ConfigurationError, UngatedView
 from flask_ticketminer.forsale import Gate, Price
 from flask_ticketminer.gate import gate_of, gated, gated_functions
+from flask_ticketminer.mint.key_pool import pooled_keys
 from flask_ticketminer.mint.keys import generate_rsa
 from flask_ticketminer.site import Site
 from flask_ticketminer.tables import define_tables
@@ -87,7 +88,8 @@ class TicketMiner:
         app.register_blueprint(blueprint)
         app.add_url_rule(WELL_KNOWN, "ticketminer.well_known", directory)
         register_donations(app)
-        app.before_request(_FirstRequest(site, self._gated_blueprints, blueprint))
+        site.finish_setup = _FirstRequest(site, self._gated_blueprints, blueprint)
+        app.before_request(site.finish_setup)
 
     def payment_required_handler(self, callback: PaywallCallback) -> PaywallCallback:
         """Let `callback` make the 402 page for browsers; used as a decorator.
@@ -142,9 +144,9 @@ class TicketMiner:
         with app.app_context():
             return t.cast("SQLAlchemy", self.db).engines[self.bind_key]
 
-    def generate_key(self) -> RSAPrivateKey:
-        """Return a new RSA-2048 key pair; overridden by tests, which cannot wait for one."""
-        return generate_rsa()
+    def key_source(self, app: Flask) -> t.Callable[[], RSAPrivateKey]:
+        """Return what makes the RSA-2048 key pairs of `app`; applications under test share a pool of them."""
+        return pooled_keys() if app.testing else generate_rsa
 
 
 class _FirstRequest:

@@ -54,6 +54,8 @@ class Site:
         self.floor = ValueFloor(settings.largest)
         #: Gates by endpoint, filled in when the first request comes.
         self.gates: dict[str, Gate] = {}
+        #: Does what the first request does (gates of blueprints, the search for ungated views), once; set by ``init_app``.
+        self.finish_setup: t.Callable[[], None] = lambda: None
 
     @_once
     def secrets(self) -> Secrets:
@@ -74,7 +76,7 @@ class Site:
             self.settings,
             self.clock,
             self.secrets,
-            generate=self.extension.generate_key,
+            generate=self.extension.key_source(self.app),
             on_new_keys=self._announce_keys,
         )
 
