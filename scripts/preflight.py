@@ -1,4 +1,4 @@
-# ruff: noqa: UP031, UP036, T201  (a Python too old for the project must still be able to parse and run this)
+# ruff: noqa: UP031, UP036  (a Python too old for the project must still be able to parse and run this)
 """Print one line saying why this machine cannot run the project and what to do; print nothing when it can.
 
 Usage: preflight.py [PORT]. The Makefile calls it with the system's Python before it creates `.venv`, and with a port before

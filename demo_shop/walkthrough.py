@@ -1,0 +1,132 @@
+"""The demonstration behind ``make demo``: start the shop, mine in the terminal as a visitor, and buy a picture.
+
+Everything it writes stays in this checkout: the shop and the visitor's wallet in ``instance/``, the picture in
+``downloads/``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+import httpx
+
+from scripts.preflight import port_problem
+
+ROOT = Path(__file__).resolve().parent.parent
+INSTANCE = ROOT / "instance"
+DOWNLOADS = Path("downloads")
+PICTURE = "birches"
+TICKETS = 4  # one more than the picture costs, so that there is change to see
+
+
+def main() -> int:
+    """Run the demonstration and return its exit status; Ctrl-C ends it quietly at any point."""
+    parser = argparse.ArgumentParser(
+        prog="make demo", description="A shop, and a visitor who buys a picture."
+    )
+    parser.add_argument("--port", type=int, default=5000, help="port on 127.0.0.1")
+    parser.add_argument("--once", action="store_true", help="end after the purchase")
+    arguments = parser.parse_args()
+    problem = port_problem(str(arguments.port))
+    if problem:
+        print(problem, file=sys.stderr)
+        return 1
+    os.chdir(ROOT)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the shop is stopped on the way out
+    url = f"http://127.0.0.1:{arguments.port}"
+    try:
+        with running_shop(arguments.port, url) as shop:
+            buy(url)
+            if not arguments.once:
+                print(f"\nThe shop is open at {url}/ until you press Ctrl-C.", flush=True)
+                shop.wait()
+    except KeyboardInterrupt:
+        print()
+        return 130
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    except ShopDidNotStart as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def buy(url: str) -> None:
+    """Mine as a visitor until there is enough, buy the picture, and compare it with the shop's own."""
+    print(
+        f"The shop is open at {url}/. Now a visitor, in this terminal, who agrees to its terms (--yes):",
+        flush=True,
+    )
+    ticketminer("mine", url, "--tickets", str(TICKETS), "--yes")
+    ticketminer("get", f"{url}/pictures/{PICTURE}/original", "-o", f"{DOWNLOADS}/")
+    ticketminer("wallet")
+    bought = DOWNLOADS / f"{PICTURE}.png"
+    if bought.read_bytes() != (ROOT / "demo_shop" / "originals" / bought.name).read_bytes():
+        raise SystemExit(f"{bought} differs from the shop's original.")
+    print(f"\n{bought} equals the shop's original, byte for byte.", flush=True)
+
+
+def ticketminer(*words: str) -> None:
+    """Run the visitor's command line, with a wallet of its own in the instance folder.
+
+    :raises subprocess.CalledProcessError: it failed, and has said why.
+    """
+    print(f"\n$ ticketminer {' '.join(words)}", flush=True)
+    visitor = {
+        name: str(INSTANCE / "visitor") for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
+    }
+    subprocess.run(
+        [Path(sys.executable).with_name("ticketminer"), *words], env={**os.environ, **visitor}, check=True
+    )
+
+
+class ShopDidNotStart(Exception):
+    """The shop's process ended, or stayed silent."""
+
+
+@contextlib.contextmanager
+def running_shop(port: int, url: str) -> t.Iterator[subprocess.Popen[bytes]]:
+    """Run the shop as ``flask --app demo_shop run`` does, its log in the instance folder.
+
+    :raises ShopDidNotStart: names the log.
+    """
+    INSTANCE.mkdir(exist_ok=True)
+    log = INSTANCE / "shop.log"
+    with log.open("wb") as output:
+        shop = subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", "demo_shop", "run", "--port", str(port)],
+            env={**os.environ, "FLASK_SKIP_DOTENV": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C is for the visitor first; the shop is stopped below
+        )
+    try:
+        wait_until_open(shop, url, log)
+        yield shop
+    finally:
+        shop.terminate()
+        shop.wait()
+
+
+def wait_until_open(shop: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Wait until the shop answers."""
+    deadline = time.monotonic() + 60
+    while shop.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            httpx.get(url, trust_env=False)
+            return
+        time.sleep(0.1)
+    raise ShopDidNotStart(f"The shop did not start; the reason is at the end of {log}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

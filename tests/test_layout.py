@@ -1,0 +1,56 @@
+"""What may know what: dependencies point one way, and pages load nothing from elsewhere."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SITE_SIDE = sorted(  # a host's tests play the visitor too, so the testing package has a wallet
+    file for file in (ROOT / "flask_ticketminer").rglob("*.py") if "testing" not in file.parts
+)
+STATIC_AND_TEMPLATES = sorted(
+    file
+    for folder in ("flask_ticketminer", "demo_shop", "demo_donation")
+    for file in (ROOT / folder).rglob("*")
+    if file.suffix in {".html", ".css", ".svg"}
+)
+
+
+def imported_by(file: Path) -> t.Iterator[str]:
+    """Yield the full names of modules that `file` imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module or ""
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "miner").rglob("*.py")), ids=lambda file: str(file.relative_to(ROOT))
+)
+def test_the_visitors_side_knows_neither_flask_nor_the_site(file: Path) -> None:
+    packages = {name.partition(".")[0] for name in imported_by(file)}
+    assert not packages & {"flask", "werkzeug", "flask_ticketminer", "flask_sqlalchemy"}
+
+
+@pytest.mark.parametrize("file", SITE_SIDE, ids=lambda file: str(file.relative_to(ROOT)))
+def test_the_site_takes_only_hashes_and_wire_structures_from_the_visitors_side(file: Path) -> None:
+    rooms = {".".join(name.split(".")[:2]) for name in imported_by(file) if name.split(".")[0] == "miner"}
+    assert rooms <= {"miner.pow", "miner.tokens"}
+
+
+@pytest.mark.parametrize("file", STATIC_AND_TEMPLATES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_pages_run_no_script_and_carry_no_inline_style(file: Path) -> None:
+    text = re.sub(r"\{[{%#].*?[#%}]\}", "", file.read_text(), flags=re.DOTALL)  # what a browser gets
+    assert not re.search(r"<script|<style|\sstyle=|\son\w+=|javascript:", text)
+
+
+@pytest.mark.parametrize("file", STATIC_AND_TEMPLATES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_pages_name_no_other_host(file: Path) -> None:
+    text = file.read_text().replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert not re.search(r"(https?:)?//[a-z0-9]|@import|url\(\s*[\"']?(?!data)[^)\"']*//", text)
