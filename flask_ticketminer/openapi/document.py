@@ -103,7 +103,7 @@ def _cached(success: Schema) -> dict[str, Schema]:
     return {
         "200": {**success, "headers": _ETAG},
         "304": {"description": "Unchanged since the ETag in If-None-Match."},
-        "412": {"description": "Changed since the ETag in If-Match."},
+        "412": {**success, "description": "Changed since the ETag in If-Match."},
     }
 
 
@@ -204,6 +204,7 @@ def _redeem(samples: Schema) -> Schema:
     )
     moved = {
         "description": "Paid by form: on to the page.",
+        "content": _HTML,
         "headers": {"Location": {"required": True, "schema": PATH}},
     }
     content = {

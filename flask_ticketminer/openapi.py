@@ -1,1 +1,0 @@
-def openapi_document(site): return {}
