@@ -27,7 +27,7 @@ from flask_ticketminer.errors import (
     Problem,
 )
 from flask_ticketminer.forsale import Gate, Price, Sale
-from flask_ticketminer.hostdb import refuse_open_writes
+from flask_ticketminer.hostdb import discard_open_writes, refuse_open_writes
 from flask_ticketminer.mint.ledger import PaymentOrder, Reservation, StoredPayment
 from flask_ticketminer.passes import AccessPass, cookie_name, presented_pass, set_pass_cookie
 from flask_ticketminer.payments import (
@@ -38,7 +38,7 @@ from flask_ticketminer.payments import (
     full_receipt,
     make_order,
 )
-from flask_ticketminer.paywall import add_receipt, mark_gated, payment_required
+from flask_ticketminer.paywall import add_receipt, mark_gated, offer_payment, payment_required
 from flask_ticketminer.signals import payment_released
 from flask_ticketminer.site import Site, current_site
 from flask_ticketminer.transport import check_production, check_transport
@@ -122,21 +122,21 @@ def pass_gate(gate: Gate, run: t.Callable[[], t.Any]) -> t.Any:
             if credential is not None:
                 return _pay(site, sale, binding, credential, run)
     except InsecureTransport as problem:
-        if gate.required:
-            return problem_response(problem)
-        opened = False
+        return problem_response(problem) if gate.required else run()
     except PaymentProblem as problem:
         return payment_required(site, sale, binding, problem)
     except _ViewRaised as raised:
         raise raised.error  # noqa: B904 - the view's own exception, as if there were no gate
     except Problem as problem:
         return problem_response(problem)
-    if gate.required and not opened:
+    if opened:
+        return run()
+    if gate.required:
         unpaid = PaymentRequired(
             f"This page costs {sale.price} {_tickets(sale.price)}.", amount=str(sale.price)
         )
         return payment_required(site, sale, binding, unpaid)
-    return run()
+    return offer_payment(site, sale, binding, current_app.make_response(run()))
 
 
 class _ViewRaised(Exception):
@@ -214,7 +214,10 @@ def _run(site: Site, sale: Sale, run: t.Callable[[], t.Any], undo: t.Callable[[]
         response = current_app.make_response(run())
         if _delivered(response):
             refuse_open_writes(site, sale.endpoint)
+        else:
+            discard_open_writes(site)
     except BaseException as error:
+        discard_open_writes(site)
         with contextlib.suppress(Problem):  # the lease gives the tickets back where the database cannot now
             undo()
         raise _ViewRaised(error) from error

@@ -34,6 +34,12 @@ def payment_required(site: Site, sale: Sale, binding: Binding, problem: PaymentP
     return response
 
 
+def offer_payment(site: Site, sale: Sale, binding: Binding, response: Response) -> Response:
+    """Add a challenge to an answer that was given unpaid: paying would change it (RFC 9110 section 11.6.1)."""
+    add_challenge(response, fresh_challenge(site, sale.price, binding))
+    return response
+
+
 def fresh_challenge(site: Site, price: int, binding: Binding) -> Challenge:
     """Return a new challenge of `price` tickets for the request that `binding` names."""
     return new_challenge(
@@ -69,7 +75,7 @@ def _sale_again(site: Site, old: Challenge) -> Sale:
 
 
 def add_challenge(response: Response, challenge: Challenge) -> None:
-    """Add `challenge` to a 402, which no cache may keep."""
+    """Add `challenge` to an answer, which no cache may then keep."""
     # Accept-Payment is honoured where there is a choice; tickets are all there is, and the draft forbids a 402 without a
     # challenge, so a client that does not accept them is told so by the challenge itself.
     response.headers["WWW-Authenticate"] = challenge.header()

@@ -1,0 +1,120 @@
+"""Fixtures of the whole suite: databases, a clock that obeys, and mints that are ready in milliseconds."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import postgres
+from mints import START, Mint
+from sites import Shop, make_shop
+from visitor import Visitor
+
+from flask_ticketminer.clock import ManualClock
+from flask_ticketminer.mint.audit import audit
+
+
+def missing(what: str) -> None:
+    """Skip the test because a system part is absent, or fail where all must be present (``.ci/run``)."""
+    if os.environ.get("TICKETMINER_REQUIRE_ALL") == "1":
+        pytest.fail(what, pytrace=False)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Postgres]:
+    """One real PostgreSQL for the session."""
+    programs = postgres.programs()
+    if programs is None:
+        missing("needs PostgreSQL: apt-get install postgresql")
+        return
+    with postgres.running(programs) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.Postgres) -> str:
+    """An empty PostgreSQL database."""
+    return postgres_server.new_database()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: pathlib.Path) -> str:
+    """A SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path}/ticketminer.sqlite"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database: the test runs on each kind."""
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture
+def manual_clock() -> ManualClock:
+    """A clock that stands at the third day of an epoch."""
+    return ManualClock(START)
+
+
+@pytest.fixture
+def make_mint(manual_clock: ManualClock) -> Iterator[Callable[..., Mint]]:
+    """Return a factory of mints; whatever a test did to them, their books balance at the end."""
+    mints: list[Mint] = []
+
+    def make(url: str = "sqlite://", **changes: object) -> Mint:
+        mints.append(Mint(url, manual_clock, **changes))
+        return mints[-1]
+
+    yield make
+    unequal = [
+        line for mint in mints if mint.audited for line in audit(mint.database).lines if not line.holds
+    ]
+    for mint in mints:
+        mint.database.dispose()
+    assert unequal == []
+
+
+@pytest.fixture
+def mint(make_mint: Callable[..., Mint], database_url: str) -> Mint:
+    """A mint on each kind of database."""
+    return make_mint(database_url)
+
+
+@pytest.fixture
+def memory_mint(make_mint: Callable[..., Mint]) -> Mint:
+    """A mint in memory, for what does not depend on the database."""
+    return make_mint()
+
+
+@pytest.fixture
+def make_site(
+    tmp_path: pathlib.Path, database_url: str, manual_clock: ManualClock
+) -> Iterator[Callable[..., Shop]]:
+    """Return a factory of the application of ``sites.py``, on each kind of database."""
+    shops: list[Shop] = []
+
+    def make(**config: object) -> Shop:
+        shops.append(make_shop(tmp_path, database_url, manual_clock, **config))
+        return shops[-1]
+
+    yield make
+    for shop in shops:
+        shop.app.extensions["ticketminer"].database.dispose()
+
+
+@pytest.fixture
+def shop(make_site: Callable[..., Shop]) -> Shop:
+    """A shop where a share takes two hashes."""
+    return make_site()
+
+
+@pytest.fixture
+def visitor(shop: Shop) -> Visitor:
+    """Somebody who speaks the protocol by hand, at the shop."""
+    return Visitor(shop.app)

@@ -1,0 +1,100 @@
+"""Every setting that cannot work is refused with its name and what would work."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from flask_ticketminer import TicketMiner, ticket_required
+from flask_ticketminer.errors import ConfigurationError
+
+
+@pytest.fixture
+def make_app(tmp_path: t.Any) -> Callable[..., Flask]:
+    def make(**config: object) -> Flask:
+        app = Flask("configured", instance_path=str(tmp_path))
+        app.config.update({"SECRET_KEY": "k" * 32, **config})
+        TicketMiner(app)
+        return app
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("SITE_NAME", ""),
+        ("SITE_NAME", "a" * 256),
+        ("SITE_NAME", "line\nbreak"),
+        ("ALGORITHM", "md5"),
+        ("URL_PREFIX", "ticketminer"),
+        ("URL_PREFIX", "/x/"),
+        ("EFFORT", {"scrypt": 3}),
+        ("EFFORT", {"scrypt": True}),
+        ("EFFORT", {"x11": 2}),
+        ("EFFORT", 5),
+        ("EPOCH_DAYS", 0),
+        ("EPOCH_DAYS", 1.5),
+        ("REDEEM_DAYS", 13),
+        ("REPLAY_KEPT", 3600),
+        ("MAX_INPUTS", "64"),
+        ("ALLOW_HTTP", 1),
+        ("FUNDS", ["articles"]),
+        ("FUNDS", {"Big Fund": "x"}),
+        ("FUNDS", {"articles": {"minimum": 5, "default": 2}}),
+        ("FUNDS", {"articles": {"minimum": 0}}),
+        ("ORIGINS", "http://x.onion"),
+        ("ORIGINS", ["http://x.onion/path"]),
+        ("DATABASE_URI", ""),
+        ("WORK", "instant"),
+        ("CONSENT_TEXT", None),
+    ],
+)
+def test_a_setting_that_cannot_work_is_named(make_app: Callable[..., Flask], key: str, value: object) -> None:
+    with pytest.raises(ConfigurationError, match=f"TICKETMINER_{key}"):
+        make_app(**{f"TICKETMINER_{key}": value})
+
+
+def test_a_misspelt_setting_is_found(make_app: Callable[..., Flask]) -> None:
+    with pytest.raises(ConfigurationError, match="TICKETMINER_EPOCHDAYS: no such setting"):
+        make_app(TICKETMINER_EPOCHDAYS=3)
+
+
+def test_defaults_are_written_back(make_app: Callable[..., Flask]) -> None:
+    assert make_app().config["TICKETMINER_EPOCH_DAYS"] == 7
+
+
+def test_a_site_name_defaults_to_the_server_name(make_app: Callable[..., Flask]) -> None:
+    app = make_app(SERVER_NAME="shop.example")
+    assert app.extensions["ticketminer"].settings.site_name == "shop.example"
+
+
+def test_setting_up_opens_nothing(make_app: Callable[..., Flask], tmp_path: t.Any) -> None:
+    make_app()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_secret_key_says_how_to_make_one(make_app: Callable[..., Flask]) -> None:
+    app = make_app(SECRET_KEY=None, TESTING=True)
+    app.add_url_rule("/x", "x", ticket_required(price=1)(lambda: "x"))
+    with pytest.raises(ConfigurationError, match="token_hex"):
+        app.test_client().get("/x")
+
+
+@pytest.mark.parametrize(
+    "reach", [{"base_url": "https://shop.example"}, {"headers": {"X-Forwarded-For": "203.0.113.5"}}]
+)
+def test_production_refuses_a_weak_secret(make_app: Callable[..., Flask], reach: dict[str, t.Any]) -> None:
+    app = make_app(SECRET_KEY="change me", PROPAGATE_EXCEPTIONS=True)
+    app.add_url_rule("/x", "x", ticket_required(price=1)(lambda: "x"))
+    with pytest.raises(ConfigurationError, match="SECRET_KEY"):
+        app.test_client().get("/x", **reach)
+
+
+def test_a_weak_secret_is_good_enough_on_the_developers_machine(make_app: Callable[..., Flask]) -> None:
+    app = make_app(SECRET_KEY="change me", PROPAGATE_EXCEPTIONS=True)
+    app.add_url_rule("/x", "x", ticket_required(price=1)(lambda: "x"))
+    assert app.test_client().get("/x").status_code == 402
