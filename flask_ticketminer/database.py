@@ -15,7 +15,7 @@ import threading
 import time
 import typing as t
 import weakref
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -66,6 +66,7 @@ class Database:
         self._engine: Engine | None = None
         self._opening = threading.Lock()
         self._writing = threading.Lock()
+        self._fork_waits = False
         _databases.add(self)
 
     @property
@@ -161,12 +162,21 @@ class Database:
             try:
                 connection.commit()
             except DBAPIError as error:
+                self._abandon(connection)
                 if classify(error, committing=True) is Failure.ROLLED_BACK:
                     raise
                 raise _unknown() from error
             if connection.info.pop(_UNSAFE, False):
                 raise _unknown()
             return result
+
+    def _abandon(self, connection: Connection) -> None:
+        """End the transaction of a failed COMMIT: SQLAlchemy would put the connection back with it still open."""
+        if self.is_sqlite:
+            with suppress(sqlite3.Error):
+                t.cast(sqlite3.Connection, connection.connection.dbapi_connection).rollback()
+        elif not connection.invalidated:
+            connection.invalidate()
 
     def _read_once(self, work: Work[T], snapshot: bool) -> T:
         engine = self.engine
@@ -204,8 +214,25 @@ class Database:
             return create_engine(self.url)
         return create_engine(self.url, pool_pre_ping=True, pool_recycle=300, isolation_level="READ COMMITTED")
 
-    def _after_fork(self) -> None:
+    def _before_fork(self) -> None:
+        """Let this process's writer finish and close idle SQLite files.
+
+        SQLite keeps the locks of a file in memory, so a child that inherited an open file would believe it holds what only
+        the parent does.
+        """
+        if self._engine is not None and self.is_sqlite:
+            self._fork_waits = self._writing.acquire(timeout=BUSY_TIMEOUT / 1000)
+            if not self.is_memory:
+                self._engine.dispose()
+
+    def _after_fork_in_parent(self) -> None:
+        if self._fork_waits:
+            self._fork_waits = False
+            self._writing.release()
+
+    def _after_fork_in_child(self) -> None:
         """Give the child fresh locks and connections; the parent's are the parent's to close."""
+        self._fork_waits = False
         self._opening = threading.Lock()
         self._writing = threading.Lock()
         if self._engine is not None and not self.is_memory:
@@ -250,10 +277,14 @@ def _prepare_server(connection: t.Any, record: t.Any) -> None:
         connection.add_notice_handler(note)
 
 
-def _after_fork_in_child() -> None:
+def _each(step: str) -> None:
     for database in list(_databases):
-        database._after_fork()
+        getattr(database, step)()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(
+        before=lambda: _each("_before_fork"),
+        after_in_parent=lambda: _each("_after_fork_in_parent"),
+        after_in_child=lambda: _each("_after_fork_in_child"),
+    )

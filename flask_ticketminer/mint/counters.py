@@ -13,10 +13,11 @@ import typing as t
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
-from sqlalchemy import Connection, Executable, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from flask_ticketminer.database import Database
+from flask_ticketminer.errors import RetiredKey
 
 T = t.TypeVar("T")
 
@@ -31,7 +32,9 @@ class KeyCounter(t.NamedTuple):
 
 
 class Total(t.NamedTuple):
-    """A sum over the whole site."""
+    """A sum over the whole site: ``shares`` and ``donated_shares`` (numbers) with ``share_value`` and ``donated_share_value``,
+    ``payments`` and ``exchanges`` (numbers), ``paid`` (the prices of all payments) and ``donated`` (those of donations).
+    """
 
     name: str
 
@@ -105,13 +108,32 @@ class Counters:
             raise _Missing
 
     def _ensure(self, slot: int, counters: list[Counter]) -> None:
-        """Make rows that do not exist, before and apart from the transaction, where a duplicate decides nothing else."""
-        missing = [counter for counter in counters if (slot, counter) not in self._present]
-        for counter in missing:
-            statement = insert(self._tables[type(counter)]).values(**counter._asdict(), slot=slot, total=0)
-            with contextlib.suppress(IntegrityError):  # somebody else made it
-                self._database.transaction(functools.partial(_execute, statement))
-            self._present.add((slot, counter))
+        """Make rows that do not exist, before and apart from the transaction, where a duplicate decides nothing else.
+
+        :raises RetiredKey: a key's rows went with its epoch. This is what stops a process that does not know yet, or whose
+            clock was set back, from issuing or spending tickets of a closed epoch.
+        """
+        for counter in counters:
+            if (slot, counter) not in self._present:
+                make = functools.partial(self._make, slot, counter)
+                with contextlib.suppress(IntegrityError):  # somebody else made it
+                    self._database.transaction(make)
+                self._present.add((slot, counter))
+
+    def _make(self, slot: int, counter: Counter, connection: Connection) -> None:
+        table = self._tables[type(counter)]
+        if not isinstance(counter, KeyCounter):
+            connection.execute(insert(table).values(**counter._asdict(), slot=slot, total=0))
+            return
+        key = self._database.tables.key
+        row = select(key.c.key_id, literal(slot), literal(counter.kind), literal(0))
+        # The shared lock makes a retirement of the key wait for this row, or this row see the retirement.
+        row = row.where(key.c.key_id == counter.key_id).with_for_update(read=True)
+        statement = insert(table).from_select(["key_id", "slot", "kind", "total"], row)
+        if connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount != 1:
+            raise RetiredKey(
+                "The key's epoch is closed for good; fetch the key directory.", key_id=counter.key_id.hex()
+            )
 
     @contextlib.contextmanager
     def _slot(self) -> Iterator[int]:
@@ -131,25 +153,5 @@ class Counters:
                 slots.appendleft(slot)
 
 
-def _execute(statement: Executable, connection: Connection) -> None:
-    connection.execute(statement)
-
-
 class _Missing(Exception):
     """A counter's row is not there; it is made and the unit repeated."""
-
-
-def read_totals(database: Database) -> dict[str, int]:
-    """Return the site-wide sums by name."""
-    table = database.tables.totals
-    return _sums(database, table, "name")
-
-
-def read_fund_totals(database: Database) -> dict[str, int]:
-    """Return the donated tickets by fund; the empty name collects donations to no fund in particular."""
-    return _sums(database, database.tables.fund_total, "fund")
-
-
-def _sums(database: Database, table: Table, name: str) -> dict[str, int]:
-    statement = select(table.c[name], func.sum(table.c.total)).group_by(table.c[name])
-    return {key: int(total) for key, total in database.read(lambda c: c.execute(statement).all())}

@@ -109,6 +109,8 @@ class KeyRing:
         self._generate = generate
         self._on_new_keys = on_new_keys
         self._reload_every = reload_every
+        # Known keys are read again too, since another process may have retired them.
+        self._refresh_every = 30 * reload_every
         self._known: _Known | None = None
         self._signers: dict[bytes, Signer] = {}
         # Re-entrant: making a key reads the keys, and both are done by one thread at a time.
@@ -146,7 +148,7 @@ class KeyRing:
         :raises RetiredKey: its epoch is closed.
         :raises UnknownKey: this site has no such key. A stranger's guesses read the database every two seconds at most.
         """
-        for known in (self._keys(), self._keys(self._reload_every)):
+        for known in (self._keys(self._refresh_every), self._keys(self._reload_every)):
             if key_id in known.live:
                 return known.live[key_id]
             if key_id in known.retired:
@@ -210,7 +212,7 @@ class KeyRing:
         if value not in self._settings.denominations:
             raise ValueError(f"{value} is not a denomination.")
         now = self.clock.now()
-        key = self._keys().covering(value, now)
+        key = self._keys(self._refresh_every).covering(value, now)
         if key is not None:
             return key
         with self._lock:

@@ -24,7 +24,6 @@ from flask_ticketminer.errors import (
     TooManyTickets,
 )
 from flask_ticketminer.mint import holdings
-from flask_ticketminer.mint.counters import read_fund_totals, read_totals
 from flask_ticketminer.mint.denominations import check_amounts
 from flask_ticketminer.mint.keys import MintKey
 from flask_ticketminer.mint.orders import (
@@ -180,15 +179,6 @@ class Ledger(Shares):
     def abandon_use(self, use: PassUse) -> bool:
         """Leave the pass unused; return whether this use still had it."""
         return self._moved(use.payment_id, use.fence, USING, {"state": PAID})
-
-    def totals(self) -> dict[str, int]:
-        """Return site-wide sums by name: shares, share_value, donated_shares, donated_share_value, payments, exchanges,
-        paid, donated."""
-        return read_totals(self._database)
-
-    def fund_total(self, fund: str) -> int:
-        """Return the tickets donated to `fund`, in tickets and in work."""
-        return read_fund_totals(self._database).get(fund, 0)
 
     def _plan(self, order: PaymentOrder, verified: bool) -> Plan:
         """Check `order` in the order of cost and sign its outputs."""
