@@ -373,7 +373,7 @@ def test_value_cannot_be_made_by_an_exchange(shop: Shop, visitor: Visitor) -> No
 
 
 def test_restore_asks_for_known_keys_and_at_most_256_hashes(visitor: Visitor) -> None:
-    key_id = visitor.keys()[0]["key-id"]
+    key_id = visitor.entries()[0]["key-id"]
     assert cause(visitor.post("/restore", {"key_id": "00" * 32, "hashes": []})) == (404, "no-such-key")
     assert cause(visitor.post("/restore", {"key_id": key_id, "hashes": ["00" * 32] * 257})) == (
         400,

@@ -97,7 +97,7 @@ def test_a_host_in_memory_gives_the_tickets_a_memory_of_their_own(make_host: Cal
 def test_missing_tables_name_the_remedies(make_host: Callable[..., Host], file_url: str) -> None:
     host = make_host(file_url, create=False)
     with pytest.raises(SchemaError, match=r"create_all.*flask db upgrade"):
-        Visitor(host.app).keys()
+        Visitor(host.app).entries()
 
 
 def test_migrations_see_named_constraints_under_any_convention(
@@ -144,7 +144,7 @@ def test_a_host_database_must_be_chosen(tmp_path: pathlib.Path) -> None:
     SQLAlchemy(app)
     TicketMiner(app)
     with pytest.raises(ConfigurationError, match=r"TicketMiner\(db=db\).*TICKETMINER_DATABASE_URI"):
-        Visitor(app).keys()
+        Visitor(app).entries()
 
 
 def test_the_shop_of_the_readme(make_host: Callable[..., Host], file_url: str) -> None:

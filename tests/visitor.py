@@ -62,7 +62,7 @@ class Visitor:
     def service(self) -> dict[str, t.Any]:
         return t.cast("dict[str, t.Any]", self.get(PREFIX + "/").json)
 
-    def keys(self) -> list[dict[str, t.Any]]:
+    def entries(self) -> list[dict[str, t.Any]]:
         directory = self.get(PREFIX + "/keys").get_json(force=True)
         return t.cast("list[dict[str, t.Any]]", directory["token-keys"])
 
@@ -88,7 +88,7 @@ class Visitor:
                 yield nonce.hex()
 
     def output(self, value: int = 1, *, key_id: str | None = None) -> Output:
-        keys = self.keys()
+        keys = self.entries()
         entry = next(k for k in keys if (k["value"] == value if key_id is None else k["key-id"] == key_id))
         key = public_key_from_spki(unb64url(entry["token-key"]))
         nonce = os.urandom(32)
