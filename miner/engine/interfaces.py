@@ -38,8 +38,23 @@ class Submission(t.Protocol):
     def next_job(self) -> t.Any: ...
 
 
+class Recovery(t.Protocol):
+    """What became of requests that had no answer: how many went through, were refused, are still open."""
+
+    @property
+    def settled(self) -> int: ...
+    @property
+    def released(self) -> int: ...
+    @property
+    def pending(self) -> int: ...
+    @property
+    def value(self) -> int: ...
+    @property
+    def problems(self) -> Sequence[str]: ...
+
+
 class Client(t.Protocol):
-    """One site's jobs and shares. Every method may be called again after a failure."""
+    """One site's jobs and shares."""
 
     @property
     def origin(self) -> str: ...
@@ -48,4 +63,10 @@ class Client(t.Protocol):
         """Return a new :class:`Job`."""
 
     def submit(self, job: t.Any, nonce: int) -> t.Any:
-        """Send a share and return the :class:`Submission`. The share is written down before it is sent."""
+        """Write a share down, send it once and return the :class:`Submission`.
+
+        What got no answer is sent again by :meth:`recover`, never by a second call.
+        """
+
+    def recover(self) -> t.Any:
+        """Send everything without an answer again, as it was written down; return a :class:`Recovery`."""

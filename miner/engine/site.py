@@ -25,15 +25,19 @@ MAX_BACKOFF = 60.0
 #: Refusals that say that the job is over, not that the share is wrong.
 JOB_OVER = frozenset({"expired-job", "stale-job", "forged-job", "wrong-key", "key-not-signing"})
 _TOO_MANY_REFUSALS = 5
+_TOO_MUCH_NONSENSE = 3
 
 
 @dataclass(slots=True, eq=False)
 class Found:
-    """A share that the site has not answered yet; it keeps its own job, whatever is searched meanwhile."""
+    """A share that the site has not answered yet; it keeps its own job, whatever is searched meanwhile.
+
+    :attr sent: whether it was handed to the client, which then has it written down.
+    """
 
     job: Job
     nonce: int
-    attempts: int = 0
+    sent: bool = False
 
 
 class SiteWork:
@@ -125,7 +129,7 @@ class SiteWork:
         if now < self._retry_at:
             return min(1.0, self._retry_at - now)
         if self._pending:
-            self._submit()
+            self._send()
             return 0.0
         if self._job_due(now):
             self._fetch()
@@ -133,11 +137,11 @@ class SiteWork:
         return 1.0
 
     def drain(self) -> None:
-        """Send once every share that was never sent. What fails stays in the wallet for the next start."""
-        for found in [found for found in self._pending if not found.attempts]:
-            self._pending.remove(found)
-            self._pending.appendleft(found)
-            self._submit()
+        """Send what is left once. What then has no answer stays in the wallet for the next start."""
+        if any(found.sent for found in self._pending):
+            self._repeat()
+        for found in [found for found in self._pending if not found.sent]:
+            self._submit(found)
 
     def halted_changed(self) -> None:
         """The board was halted or set going."""
@@ -240,9 +244,15 @@ class SiteWork:
             expires_in=job.expires_in,
         )
 
-    def _submit(self) -> None:
-        found = self._pending[0]
-        found.attempts += 1
+    def _send(self) -> None:
+        """Send the next share; first of all those again that got no answer."""
+        if any(found.sent for found in self._pending):
+            self._repeat()
+        else:
+            self._submit(self._pending[0])
+
+    def _submit(self, found: Found) -> None:
+        found.sent = True
         began = self._clock.now()
         try:
             answer = self.client.submit(found.job, found.nonce)
@@ -251,7 +261,7 @@ class SiteWork:
                 self._failed(error)
                 return
             self._answered()
-            self._refuse(found, error.detail)
+            self._refuse([found], error.detail)
             if error.cause in JOB_OVER and self._search is not None and self._search.job is found.job:
                 self._drop_search("the job is over; asking for a new one")
             elif self._refusals >= _TOO_MANY_REFUSALS:
@@ -262,29 +272,53 @@ class SiteWork:
             return
         self._answered()
         if answer.accepted:
-            with self._lock:
-                self._pending.remove(found)
-                self._accepted += 1
-                self.won += answer.value
-                self._refusals = 0
-            verb = "Gave" if self._donate else "Received"
-            self._report(
-                EventKind.ACCEPTED,
-                f"{verb} {_tickets(answer.value)}.",
-                value=answer.value,
-                count=self._accepted,
-                won=self.won,
-            )
+            self._accept([found], answer.value)
         else:
-            self._refuse(found, "The site did not accept the share.")
+            self._refuse([found], "The site did not accept the share.")
         if answer.next_job is not None and self.error is None:
             self._start(answer.next_job, asked=self._asked, began=began)
 
-    def _refuse(self, found: Found, reason: str) -> None:
+    def _repeat(self) -> None:
+        """Let the client send again what it has written down, and book what became of it."""
+        sent = [found for found in self._pending if found.sent]
+        try:
+            outcome = self.client.recover()
+        except MinerError as error:
+            self._failed(error)
+            return
+        if outcome.pending:
+            why = outcome.problems[0] if outcome.problems else f"{self.client.origin} gave no answer."
+            self._failed(SiteUnreachable(why))
+            return
+        self._answered()
+        settled = sent[: outcome.settled]
+        refused = sent[len(settled) : len(settled) + outcome.released]
+        if settled:
+            given = sum(found.job.value for found in settled)
+            self._accept(settled, given if self._donate else outcome.value)
+        if refused:
+            self._refuse(refused, "The site refused a share that had to be sent again.")
+        for found in sent[len(settled) + len(refused) :]:
+            found.sent = False  # the client failed before it had written this one down
+
+    def _accept(self, shares: Sequence[Found], value: int) -> None:
         with self._lock:
-            self._pending.remove(found)
-            self._refused += 1
-            self._refusals += 1
+            for found in shares:
+                self._pending.remove(found)
+            self._accepted += len(shares)
+            self.won += value
+            self._refusals = 0
+        verb = "Gave" if self._donate else "Received"
+        self._report(
+            EventKind.ACCEPTED, f"{verb} {_tickets(value)}.", value=value, count=self._accepted, won=self.won
+        )
+
+    def _refuse(self, shares: Sequence[Found], reason: str) -> None:
+        with self._lock:
+            for found in shares:
+                self._pending.remove(found)
+            self._refused += len(shares)
+            self._refusals += len(shares)
             self._last_refusal = reason
         self._report(EventKind.REFUSED, f"Share refused: {reason}", reason=reason)
 
@@ -306,6 +340,9 @@ class SiteWork:
             self._give_up(error)
             return
         self._failures += 1
+        if isinstance(error, SiteProtocolError) and self._failures >= _TOO_MUCH_NONSENSE:
+            self._give_up(error)
+            return
         backoff = min(MAX_BACKOFF, 2.0 ** (self._failures - 1)) * (0.75 + self._jitter() / 2)
         seconds = max(backoff, retry_after)
         self._retry_at = self._clock.now() + seconds

@@ -41,12 +41,12 @@ class Reason(enum.StrEnum):
 
 
 _SENTENCES = {
-    Reason.USER: "paused by you",
+    Reason.USER: "by you",
     Reason.BATTERY: "the computer runs on battery",
     Reason.SITE: "waiting for the site",
     Reason.GOAL: "the goal is reached",
     Reason.TIME_LIMIT: "the time limit is reached",
-    Reason.STOPPED: "stopped",
+    Reason.STOPPED: "it was stopped",
 }
 
 

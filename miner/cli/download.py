@@ -1,0 +1,124 @@
+"""Writing a download so that nothing half-finished and nothing foreign ends up in a file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import re
+import tempfile
+import typing as t
+from email.message import Message
+from urllib.parse import unquote, urlsplit
+
+from miner.errors import MinerError
+
+MAX_NAME = 120
+"""Characters of a name that a site may choose."""
+
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+
+
+class FileError(MinerError):
+    """The download cannot be written where it should go."""
+
+
+class Download:
+    """A file that appears under its name only when it is complete.
+
+    :param destination: a file, or a folder in which the served name is used and nothing is overwritten.
+
+    Opened before anything is paid, so that a full or read-only folder costs nothing.
+    """
+
+    def __init__(self, destination: pathlib.Path | None) -> None:
+        self._file = None if destination is None or destination.is_dir() else destination
+        self._folder = destination if destination is not None and self._file is None else pathlib.Path()
+        folder = self._folder if self._file is None else self._file.parent
+        try:
+            handle, name = tempfile.mkstemp(prefix=".ticketminer-", dir=folder)
+        except OSError as error:
+            raise FileError(
+                f"Cannot write in {folder.absolute()} ({error.strerror}); choose another place with -o."
+            ) from error
+        self._handle = os.fdopen(handle, "wb")
+        self._temporary = pathlib.Path(name)
+        self.size = 0
+
+    def __enter__(self) -> t.Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._handle.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def write(self, data: bytes) -> None:
+        """:raises FileError: the disk is full or has failed."""
+        try:
+            self._handle.write(data)
+        except OSError as error:
+            raise self._failure(error) from error
+        self.size += len(data)
+
+    def restart(self) -> None:
+        """Drop what was written so far."""
+        self._handle.seek(0)
+        self._handle.truncate()
+        self.size = 0
+
+    def finish(self, served_name: str) -> pathlib.Path:
+        """Give the file its name and return it."""
+        try:
+            self._handle.flush()
+            os.fsync(self._handle.fileno())
+            self._handle.close()
+            umask = os.umask(0)
+            os.umask(umask)
+            self._temporary.chmod(0o666 & ~umask)
+            if self._file is not None:
+                os.replace(self._temporary, self._file)
+                return self._file
+            return self._place(served_name)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _place(self, name: str) -> pathlib.Path:
+        """Take the first free of ``name.ext``, ``name-1.ext``, …; an exclusive creation reserves it."""
+        stem, suffix = os.path.splitext(name)
+        for number in range(1000):
+            path = self._folder / (f"{stem}-{number}{suffix}" if number else name)
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+                os.replace(self._temporary, path)
+                return path
+        raise FileError(f"There are already 1,000 files called {name}; name another with -o.")
+
+    def _failure(self, error: OSError) -> FileError:
+        return FileError(
+            f"Writing failed ({error.strerror}). If it was paid, what came is lost; its period of validity decides whether "
+            "it can be had again without paying."
+        )
+
+
+def served_name(url: str, disposition: str | None) -> str:
+    """Return a harmless file name: from ``Content-Disposition``, else from the path of `url`.
+
+    No folders, no leading dot, no control characters, nothing that a system reserves.
+    """
+    name = ""
+    if disposition is not None:
+        message = Message()
+        message["Content-Disposition"] = disposition
+        name = message.get_filename("") or ""
+    if not _clean(name):
+        name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+    return _clean(name) or "download"
+
+
+def _clean(name: str) -> str:
+    name = re.split(r"[\\/]", name)[-1]
+    name = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in name).strip(" .")
+    if len(name) > MAX_NAME:
+        stem, suffix = os.path.splitext(name)
+        name = stem[: MAX_NAME - len(suffix[:20])] + suffix[:20]
+    return f"_{name}" if _RESERVED.fullmatch(name) else name
