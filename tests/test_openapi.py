@@ -176,7 +176,7 @@ def test_conditional_requests_are_described(shop: Shop, document: Document) -> N
 
 def test_spent_file_is_described(shop: Shop, document: Document) -> None:
     visitor = Visitor(shop.app)
-    reply = visitor.get(f"{PREFIX}/keys/{visitor.keys()[0]['key-id']}/spent")
+    reply = visitor.get(f"{PREFIX}/keys/{visitor.entries()[0]['key-id']}/spent")
     assert check(document, (f"{PREFIX}/keys/{{key_id}}/spent", "get"), reply) == 200
 
 
@@ -218,7 +218,7 @@ def test_the_life_of_a_ticket_is_described(shop: Shop, document: Document) -> No
 
 def test_restored_signatures_are_described(shop: Shop, document: Document) -> None:
     visitor = Visitor(shop.app)
-    body = {"key_id": visitor.keys()[0]["key-id"], "hashes": ["00" * 32]}
+    body = {"key_id": visitor.entries()[0]["key-id"], "hashes": ["00" * 32]}
     assert check(document, (f"{PREFIX}/restore", "post"), visitor.post("/restore", body)) == 200
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from flask_ticketminer.clock import Clock
 from flask_ticketminer.config import Settings
@@ -33,7 +33,7 @@ class ClockJumped(ConfigurationError):
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How many rows of each kind went."""
+    """How many rows of each kind went, or would go."""
 
     released: int
     shares: int
@@ -60,6 +60,51 @@ def prune(database: Database, settings: Settings, clock: Clock, *, force: bool =
     return pruned
 
 
+def prunable(database: Database, settings: Settings, clock: Clock, *, force: bool = False) -> Pruned:
+    """Return what :func:`prune` would do now, changing nothing. Parameters and errors as there."""
+    now, tables = clock.now(), database.tables
+    _check_clock(database, now, force)
+    # What is overdue for so long is released and forgotten at once.
+    overdue_and_old = and_(_overdue(database, now), tables.payment.c.lease_until < now - settings.replay_kept)
+    wanted = (
+        (tables.payment, _overdue(database, now)),
+        (tables.share, _old_shares(database, settings, now)),
+        (tables.payment, or_(_old_payments(database, settings, now), overdue_and_old)),
+        (tables.key, _expired(database, now)),
+    )
+
+    def work(connection: Connection) -> Pruned:
+        counts = (select(func.count()).select_from(table).where(which) for table, which in wanted)
+        return Pruned(*(connection.execute(count).scalar_one() for count in counts))
+
+    return database.read(work, snapshot=True)
+
+
+def _overdue(database: Database, now: int) -> ColumnElement[bool]:
+    payment = database.tables.payment
+    return and_(payment.c.state == RESERVED, payment.c.lease_until <= now)
+
+
+def _old_shares(database: Database, settings: Settings, now: int) -> ColumnElement[bool]:
+    # A share may come again as long as its job lives.
+    return database.tables.share.c.created < now - max(settings.replay_kept, 2 * settings.job_life)
+
+
+def _old_payments(database: Database, settings: Settings, now: int) -> ColumnElement[bool]:
+    payment = database.tables.payment
+    replay, passes = now - settings.replay_kept, now - max(settings.replay_kept, settings.redeem_days * DAY)
+    return or_(
+        and_(payment.c.state.in_((SETTLED, USED)), payment.c.settled_at < replay),
+        and_(payment.c.state == RELEASED, payment.c.lease_until < replay),
+        # A pass that was paid for and not used is kept as long as tickets are.
+        and_(payment.c.state.in_((PAID, USING)), payment.c.settled_at < passes),
+    )
+
+
+def _expired(database: Database, now: int) -> ColumnElement[bool]:
+    return database.tables.key.c.redeem_until <= now - GRACE
+
+
 def _check_clock(database: Database, now: int, force: bool) -> None:
     schema = database.tables.schema
     last = database.read(lambda connection: connection.execute(select(func.max(schema.c.pruned_at))).scalar())
@@ -74,7 +119,7 @@ def _check_clock(database: Database, now: int, force: bool) -> None:
 
 def _release_overdue(database: Database, now: int) -> int:
     payment = database.tables.payment
-    statement = select(payment.c.payment_id).where(payment.c.state == RESERVED, payment.c.lease_until <= now)
+    statement = select(payment.c.payment_id).where(_overdue(database, now))
     overdue = database.read(lambda connection: connection.execute(statement).scalars().all())
     return sum(_release(database, payment_id, now) for payment_id in overdue)
 
@@ -86,30 +131,18 @@ def _release(database: Database, payment_id: bytes, now: int) -> bool:
 
 
 def _drop_shares(database: Database, settings: Settings, now: int) -> int:
-    share = database.tables.share
-    # A share may come again as long as its job lives.
-    kept = max(settings.replay_kept, 2 * settings.job_life)
-    statement = delete(share).where(share.c.created < now - kept)
+    statement = delete(database.tables.share).where(_old_shares(database, settings, now))
     return database.transaction(lambda connection: connection.execute(statement).rowcount)
 
 
 def _drop_payments(database: Database, settings: Settings, now: int) -> int:
-    payment = database.tables.payment
-    replay, passes = now - settings.replay_kept, now - max(settings.replay_kept, settings.redeem_days * DAY)
-    statement = delete(payment).where(
-        or_(
-            and_(payment.c.state.in_((SETTLED, USED)), payment.c.settled_at < replay),
-            and_(payment.c.state == RELEASED, payment.c.lease_until < replay),
-            # A pass that was paid for and not used is kept as long as tickets are.
-            and_(payment.c.state.in_((PAID, USING)), payment.c.settled_at < passes),
-        )
-    )
+    statement = delete(database.tables.payment).where(_old_payments(database, settings, now))
     return database.transaction(lambda connection: connection.execute(statement).rowcount)
 
 
 def _retire(database: Database, now: int) -> int:
     key = database.tables.key
-    statement = select(key.c.key_id).where(key.c.redeem_until <= now - GRACE).order_by(key.c.redeem_until)
+    statement = select(key.c.key_id).where(_expired(database, now)).order_by(key.c.redeem_until)
     expired = database.read(lambda connection: connection.execute(statement).scalars().all())
     return sum(_close(database, key_id) for key_id in expired)
 

@@ -1,0 +1,130 @@
+"""``flask ticketminer stats``, ``audit`` and ``prune``: the books."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import typing as t
+
+import click
+from flask.cli import with_appcontext
+
+from flask_ticketminer.cli.group import date, json_option, print_json, print_table
+from flask_ticketminer.mint.audit import AuditLine, audit
+from flask_ticketminer.mint.retirement import Pruned, prunable, prune
+from flask_ticketminer.mint.statistics import statistics
+from flask_ticketminer.site import Site, current_site
+
+
+@click.command("stats")
+@json_option
+@with_appcontext
+def stats_command(as_json: bool) -> None:
+    """Print what was mined, issued, paid and donated."""
+    site = current_site()
+    numbers = statistics(site.database, site.clock.now())
+    if as_json:
+        print_json(numbers)
+    else:
+        _print_statistics(numbers)
+
+
+@click.command("audit")
+@json_option
+@with_appcontext
+def audit_command(as_json: bool) -> None:
+    """Count the ledger's rows again; exits with 0 only when every identity holds."""
+    report = audit(current_site().database)
+    if as_json:
+        lines = [{**dataclasses.asdict(line), "holds": line.holds} for line in report.lines]
+        print_json({"balanced": report.balanced, "lines": lines})
+    else:
+        for line in report.lines:
+            click.echo(_audit_line(line))
+        failed = sum(not line.holds for line in report.lines)
+        click.echo(
+            "The ledger balances." if report.balanced else f"The ledger does not balance: {failed} failed."
+        )
+    if not report.balanced:
+        raise click.exceptions.Exit(1)
+
+
+@click.command("prune")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@click.option("--force", is_flag=True, help="Believe the clock although it has jumped.")
+@click.option("-y", "--yes", is_flag=True, help="Ask nothing.")
+@json_option
+@with_appcontext
+def prune_command(dry_run: bool, force: bool, yes: bool, as_json: bool) -> None:
+    """Release overdue payments, forget old replies, close expired epochs."""
+    site = current_site()
+    if dry_run:
+        pruned = prunable(site.database, site.settings, site.clock, force=force)
+    else:
+        if force and not yes:
+            _confirm(site)
+        pruned = prune(site.database, site.settings, site.clock, force=force)
+    if as_json:
+        print_json({"dry_run": dry_run, **dataclasses.asdict(pruned)})
+    else:
+        click.echo(_pruned(pruned, "Would go" if dry_run else "Gone"))
+
+
+def _confirm(site: Site) -> None:
+    """Ask before keys are deleted by a clock that may be wrong."""
+    retired = prunable(site.database, site.settings, site.clock, force=True).retired
+    if retired:
+        now = dt.datetime.fromtimestamp(site.clock.now(), dt.UTC)
+        click.confirm(
+            f"By the database's clock it is {now:%Y-%m-%d %H:%M} UTC. If that is wrong, this destroys tickets that are still "
+            f"good: {retired} keys go for ever, with all their tickets. Go on?",
+            abort=True,
+            err=True,
+        )
+
+
+def _pruned(pruned: Pruned, verb: str) -> str:
+    return (
+        f"{verb}: {pruned.released} overdue payments (their tickets are free again), {pruned.shares} replies to shares, "
+        f"{pruned.payments} replies to payments, {pruned.retired} keys of closed epochs."
+    )
+
+
+def _audit_line(line: AuditLine) -> str:
+    sign = "<=" if line.at_most else "="
+    verdict = "ok" if line.holds else "FAILED"
+    return f"{verdict:6}  {line.name}: {line.found:,} {sign} {line.expected:,}"
+
+
+def _print_statistics(numbers: dict[str, t.Any]) -> None:
+    shares, tickets, value = numbers["shares"], numbers["tickets"], numbers["value"]
+    print_table(
+        ("", "number", "value"),
+        [
+            ("shares accepted", shares["accepted"], shares["value"]),
+            ("tickets issued", sum(tickets["issued"].values()), value["issued"]),
+            ("tickets spent", sum(tickets["spent"].values()), value["spent"]),
+        ],
+    )
+    click.echo(
+        f"\n{numbers['payments']:,} payments brought {value['paid']:,} tickets, {value['donated']:,} of them donated; "
+        f"{shares['donated_value']:,} more were donated in work."
+    )
+    for fund in numbers["funds"]:
+        click.echo(f"  {fund['fund'] or 'the site itself'}: {fund['donated']:,}")
+    if numbers["keys"]:
+        click.echo()
+        print_table(
+            ("key", "value", "from", "redeem until", "issued", "spent"),
+            [
+                (
+                    key["key_id"][:16],
+                    key["value"],
+                    date(key["not_before"]),
+                    date(key["redeem_until"]),
+                    key["issued"],
+                    key["spent"],
+                )
+                for key in numbers["keys"]
+            ],
+        )

@@ -1,0 +1,158 @@
+"""``flask ticketminer config`` and ``routes``: how the site is set up."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing as t
+
+import click
+from flask import Flask
+from flask.cli import with_appcontext
+from sqlalchemy import URL, make_url
+
+from flask_ticketminer.cli.group import json_option, print_json, print_table
+from flask_ticketminer.config import PREFIX, weak_secrets
+from flask_ticketminer.forsale import Gate, Price
+from flask_ticketminer.paywall import describe_duration
+from flask_ticketminer.site import Site, current_site
+
+_REDACTED = "(set; not shown)"
+_NOT_SETTINGS = ("denominations", "testing")
+
+
+@click.command("config")
+@json_option
+@with_appcontext
+def config_command(as_json: bool) -> None:
+    """Print the settings in force, and what is doubtful about them."""
+    site = current_site()
+    settings, database, warnings = _settings(site), _shown(site.database.url), _warnings(site)
+    if as_json:
+        print_json({"settings": settings, "database": database, "warnings": warnings})
+        return
+    for name, value in settings.items():
+        click.echo(f"{name} = {value!r}")
+    click.echo(f"\nThe tickets' database is {database}.")
+    for warning in warnings:
+        click.echo(f"Warning: {warning}")
+
+
+@click.command("routes")
+@json_option
+@with_appcontext
+def routes_command(as_json: bool) -> None:
+    """List the routes that cost tickets; fails when one of them would be served free."""
+    site = current_site()
+    site.finish_setup()
+    routes = list(_routes(site))
+    if as_json:
+        print_json({"routes": routes})
+    elif not routes:
+        click.echo("No route costs tickets; put @ticket_required under an @app.route.")
+    else:
+        rows = [
+            (
+                route["endpoint"],
+                ", ".join(route["methods"]),
+                route["rule"],
+                str(route["price"]),
+                "once" if route["valid_for"] is None else describe_duration(route["valid_for"]),
+                route["scope"] or "",
+                route["required"],
+            )
+            for route in routes
+        ]
+        print_table(("endpoint", "methods", "rule", "price", "valid for", "scope", "required"), rows)
+
+
+def _settings(site: Site) -> dict[str, t.Any]:
+    values: dict[str, t.Any] = {
+        PREFIX + field.name.upper(): getattr(site.settings, field.name)
+        for field in dataclasses.fields(site.settings)
+        if field.name not in _NOT_SETTINGS
+    }
+    for name in (f"{PREFIX}KEY_SECRET", "SECRET_KEY"):
+        secret = values.get(name) if name in values else site.app.config.get(name)
+        values[name] = None if secret is None else _REDACTED
+    if site.settings.database_uri is not None:
+        values[f"{PREFIX}DATABASE_URI"] = _shown(make_url(site.settings.database_uri))
+    values[f"{PREFIX}FUNDS"] = {name: dataclasses.asdict(fund) for name, fund in site.settings.funds.items()}
+    values[f"{PREFIX}EFFORT"] = dict(site.settings.effort)
+    return values
+
+
+def _shown(url: URL) -> str:
+    """Return `url` without its secrets, which may also stand in its query."""
+    secret = ("pass", "secret", "key", "token")
+    query = {
+        name: "redacted" if any(word in name.lower() for word in secret) else value
+        for name, value in url.query.items()
+    }
+    return url.set(query=query).render_as_string(hide_password=True)
+
+
+def _warnings(site: Site) -> list[str]:
+    return list(_doubts(site.app, site))
+
+
+def _doubts(app: Flask, site: Site) -> t.Iterator[str]:
+    if site.settings.site_name == "localhost":
+        yield (
+            f"the site is called 'localhost', and tickets carry that name: set {PREFIX}SITE_NAME (or SERVER_NAME) before the "
+            "first ticket is issued."
+        )
+    if not app.config.get("SECRET_KEY"):
+        yield "SECRET_KEY is not set, so nothing can be signed."
+    for name in weak_secrets(app, site.settings):
+        yield f"{name} is short or a well-known default; production refuses it. Use at least 16 random characters."
+    if site.database.is_memory:
+        yield "the tickets are in memory: they end with this process."
+    elif site.database.is_sqlite:
+        yield "the tickets are in SQLite, where one process writes at a time; a busy site uses PostgreSQL."
+    if site.settings.allow_http:
+        yield f"{PREFIX}ALLOW_HTTP is on: whoever reads the network can take tickets."
+
+
+def _routes(site: Site) -> t.Iterator[dict[str, t.Any]]:
+    for rule in site.app.url_map.iter_rules():
+        gate = site.gates.get(rule.endpoint)
+        if gate is None:
+            continue
+        methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+        for found, gated in _by_method(site.app.view_functions[rule.endpoint], gate, methods):
+            yield {
+                "endpoint": rule.endpoint,
+                "methods": gated,
+                "rule": rule.rule,
+                "price": _price(found.price),
+                "valid_for": None if found.valid_for is None else int(found.valid_for.total_seconds()),
+                "scope": found.scope,
+                "required": found.required,
+                "donation": found.donation,
+            }
+
+
+def _by_method(
+    view: t.Callable[..., t.Any], gate: Gate, methods: list[str]
+) -> t.Iterator[tuple[Gate, list[str]]]:
+    """Yield each gate with its methods: those of a class-based view may have gates of their own."""
+    view_class = getattr(view, "view_class", None)
+    own = {
+        method: getattr(getattr(view_class, method.lower(), None), "_ticketminer_gate", None)
+        for method in methods
+    }
+    if all(found is not gate for found in own.values()):
+        yield gate, methods
+        return
+    for method, found in own.items():
+        if found is not None:
+            yield found, [method]
+
+
+def _price(price: Price) -> int | str:
+    if not callable(price):
+        return price
+    function: t.Any = price.func if isinstance(price, functools.partial) else price
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{getattr(function, '__module__', '?')}.{name}()"
