@@ -6,7 +6,7 @@ import os
 import threading
 import typing as t
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, request
 
 from flask_ticketminer.blueprints import make_blueprint
 from flask_ticketminer.blueprints.keys import directory
@@ -21,6 +21,7 @@ from flask_ticketminer.mint.key_pool import pooled_keys
 from flask_ticketminer.mint.keys import generate_rsa
 from flask_ticketminer.site import Site
 from flask_ticketminer.tables import define_tables
+from flask_ticketminer.transport import is_local_name
 
 if t.TYPE_CHECKING:
     from datetime import timedelta
@@ -111,7 +112,7 @@ class TicketMiner:
     ) -> None:
         """Gate every route of `blueprint`, as :func:`~flask_ticketminer.ticket_required` gates one.
 
-        Static files, and views with a gate of their own, are left as they are.
+        Blueprints nested in it are included; static files, and views with a gate of their own, are left as they are.
         """
         self._gated_blueprints.append((blueprint, Gate(price, valid_for, scope, required)))
 
@@ -152,10 +153,9 @@ class TicketMiner:
 class _FirstRequest:
     """Finishes the set-up when the first request comes, and all routes are known."""
 
-    def __init__(self, site: Site, gated_blueprints: list[tuple[Blueprint, Gate]], own: Blueprint) -> None:
+    def __init__(self, site: Site, gated_blueprints: list[tuple[Blueprint, Gate]]) -> None:
         self.site = site
         self.gated_blueprints = gated_blueprints
-        self.own = own
         self.lock = threading.Lock()
         self.done = False
 
@@ -169,11 +169,13 @@ class _FirstRequest:
 
     def finish(self) -> None:
         app = self.site.app
-        csrf: t.Any = app.extensions.get("csrf")
-        if hasattr(csrf, "exempt"):
-            for name, blueprint in app.blueprints.items():
-                if name == "ticketminer" or name.startswith("ticketminer."):
-                    csrf.exempt(blueprint)
+        _exempt_from_csrf(app)  # again, for a protection that was set up after us
+        if self.site.settings.site_name == "localhost" and not (
+            app.debug or app.testing or is_local_name(request.host)
+        ):
+            app.logger.warning(
+                "Tickets are issued in the name of 'localhost'. Set TICKETMINER_SITE_NAME (or SERVER_NAME) to this site's name."
+            )
         for blueprint, gate in self.gated_blueprints:
             self._gate_blueprint(blueprint, gate)
         for endpoint, view in app.view_functions.items():
@@ -195,5 +197,15 @@ class _FirstRequest:
             )
         for endpoint, view in list(app.view_functions.items()):
             owner, _, name = endpoint.rpartition(".")
-            if owner in names and name != "static" and gate_of(view) is None:
+            inside = any(owner == outer or owner.startswith(f"{outer}.") for outer in names)
+            if inside and name != "static" and gate_of(view) is None:
                 app.view_functions[endpoint] = gated(view, gate)
+
+
+def _exempt_from_csrf(app: Flask) -> None:
+    """Exempt our endpoints from Flask-WTF's protection: they use no cookie, no session, nothing ambient."""
+    csrf: t.Any = app.extensions.get("csrf")
+    if hasattr(csrf, "exempt"):
+        for name, blueprint in app.blueprints.items():
+            if name == "ticketminer" or name.startswith("ticketminer."):
+                csrf.exempt(blueprint)

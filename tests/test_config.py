@@ -98,3 +98,11 @@ def test_a_weak_secret_is_good_enough_on_the_developers_machine(make_app: Callab
     app = make_app(SECRET_KEY="change me", PROPAGATE_EXCEPTIONS=True)
     app.add_url_rule("/x", "x", ticket_required(price=1)(lambda: "x"))
     assert app.test_client().get("/x").status_code == 402
+
+
+def test_a_site_without_a_name_is_warned_in_production(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app()
+    app.test_client().get("/", base_url="https://shop.example")
+    assert "TICKETMINER_SITE_NAME" in caplog.text

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import pathlib
 
 import pytest
-from flask import session
+from flask import Flask, session
 from flask_wtf import CSRFProtect
-from sites import Shop
+from sites import SECRET, Shop
 from visitor import Visitor, cause
 
+from flask_ticketminer import TicketMiner
 from miner.tokens import unb64url
 
 
@@ -118,13 +120,16 @@ def test_no_cookie_and_no_session_are_used(visitor: Visitor) -> None:
         assert "Set-Cookie" not in reply.headers
 
 
-def test_a_hosts_csrf_protection_leaves_the_endpoints_alone(shop: Shop) -> None:
-    shop.app.config["WTF_CSRF_ENABLED"] = True
-    CSRFProtect(shop.app)
-    shop.app.add_url_rule("/host", "host", lambda: str(session.get("x")), methods=["POST"])
-    visitor = Visitor(shop.app)
-    assert visitor.ticket()
-    assert visitor.client.post("/host").status_code == 400
+@pytest.mark.parametrize("csrf_first", [True, False])
+def test_a_hosts_csrf_protection_leaves_the_endpoints_alone(tmp_path: pathlib.Path, csrf_first: bool) -> None:
+    app = Flask("host", instance_path=str(tmp_path))
+    app.config.update(SECRET_KEY=SECRET, TESTING=True, TICKETMINER_WORK="instant")
+    for extension in (CSRFProtect, TicketMiner) if csrf_first else (TicketMiner, CSRFProtect):
+        extension(app)
+    app.add_url_rule("/host", "host", lambda: str(session.get("x")), methods=["POST"])
+    first = app.test_client().post("/ticketminer/job", json={})
+    assert cause(first) == (400, "missing-member")
+    assert app.test_client().post("/host").status_code == 400
 
 
 def test_the_counters_are_public(visitor: Visitor) -> None:

@@ -358,9 +358,13 @@ def test_a_blueprint_can_be_gated(make_app: Callable[[], Flask]) -> None:
     def cheap() -> str:
         return "cheap"
 
+    inner = Blueprint("inner", __name__, url_prefix="/inner")
+    inner.add_url_rule("/deep", "deep", lambda: "deep")
+    club.register_blueprint(inner)
     app.register_blueprint(club, url_prefix="/club")
     visitor = Visitor(app)
     assert visitor.get("/club/inside").get_json(force=True)["amount"] == "2"
+    assert visitor.get("/club/inner/deep").get_json(force=True)["amount"] == "2"
     assert visitor.get("/club/cheap").get_json(force=True)["amount"] == "1"
 
 
