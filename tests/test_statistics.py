@@ -1,0 +1,124 @@
+"""The public sums: what the ledger did is what they say, on each database."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import typing as t
+
+import pytest
+from mints import EPOCH, START, Mint
+from sites import make_shop
+from visitor import PREFIX, Visitor
+
+from flask_ticketminer.clock import ManualClock
+from flask_ticketminer.mint.retirement import prune
+from flask_ticketminer.mint.statistics import fund_total, statistics
+
+
+def sums(mint: Mint) -> dict[str, t.Any]:
+    return statistics(mint.database, mint.clock.now())
+
+
+def donate_work(mint: Mint, value: int, fund: str | None) -> None:
+    mint.ledger.accept_share(os.urandom(32), os.urandom(32), value=value, fund=fund)
+
+
+def test_new_site_has_nothing_to_tell(memory_mint: Mint) -> None:
+    numbers = sums(memory_mint)
+    assert numbers["shares"] == {"accepted": 0, "value": 0, "donated_value": 0}
+    assert numbers["tickets"] == {
+        "issued": {"share": 0, "change": 0, "exchange": 0},
+        "spent": {"payment": 0, "exchange": 0},
+    }
+    assert (numbers["funds"], numbers["keys"], numbers["at"]) == ([], [], START)
+
+
+def test_shares_are_counted_by_number_and_value(mint: Mint) -> None:
+    for value in (1, 4, 4):
+        mint.ticket(value)
+    donate_work(mint, 8, None)
+    numbers = sums(mint)
+    assert numbers["shares"] == {"accepted": 4, "value": 17, "donated_value": 8}
+    assert numbers["tickets"]["issued"] == {"share": 3, "change": 0, "exchange": 0}
+    assert numbers["value"]["issued"] == 9
+
+
+def test_payments_and_their_change_are_counted(mint: Mint) -> None:
+    mint.ledger.pay_at_once(mint.order([mint.ticket(8)], 5))
+    numbers = sums(mint)
+    assert numbers["tickets"]["issued"]["change"] == 2
+    assert numbers["tickets"]["spent"] == {"payment": 1, "exchange": 0}
+    assert numbers["value"] == {"issued": 11, "spent": 8, "paid": 5, "donated": 0}
+    assert (numbers["payments"], numbers["exchanges"]) == (1, 0)
+
+
+def test_exchanges_are_not_payments(mint: Mint) -> None:
+    mint.ledger.pay_at_once(mint.order([mint.ticket(2)], 0, kind="exchange"))
+    numbers = sums(mint)
+    assert numbers["tickets"]["spent"] == {"payment": 0, "exchange": 1}
+    assert (numbers["value"]["paid"], numbers["payments"], numbers["exchanges"]) == (0, 0, 1)
+
+
+def test_reserved_tickets_are_not_spent_yet(memory_mint: Mint) -> None:
+    memory_mint.ledger.reserve(memory_mint.order([memory_mint.ticket()]))
+    assert sums(memory_mint)["value"]["spent"] == 0
+
+
+def test_funds_add_up_tickets_and_work(mint: Mint) -> None:
+    donate_work(mint, 2, "articles")
+    donate_work(mint, 16, None)
+    mint.ledger.pay_at_once(mint.order([mint.ticket(4)], 4, kind="donation", fund="articles"))
+    numbers = sums(mint)
+    assert numbers["funds"] == [{"fund": None, "donated": 16}, {"fund": "articles", "donated": 6}]
+    assert (numbers["value"]["donated"], numbers["value"]["paid"]) == (4, 4)
+
+
+@pytest.mark.parametrize(("fund", "total"), [("articles", 2), (None, 16), ("roads", 0)])
+def test_fund_total_is_that_of_one_fund(memory_mint: Mint, fund: str | None, total: int) -> None:
+    donate_work(memory_mint, 2, "articles")
+    donate_work(memory_mint, 16, None)
+    assert fund_total(memory_mint.database, fund) == total
+
+
+def test_each_live_key_has_its_row(mint: Mint) -> None:
+    mint.ledger.pay_at_once(mint.order([mint.ticket(2)], 2))
+    mint.ticket(2)
+    (row,) = sums(mint)["keys"]
+    starts = START // EPOCH * EPOCH
+    assert row == {
+        "key_id": mint.keys.current(2).key_id.hex(),
+        "value": 2,
+        "not_before": starts,
+        "issue_until": starts + EPOCH,
+        "redeem_until": starts + 3 * EPOCH,
+        "issued": 2,
+        "spent": 1,
+    }
+
+
+def test_sums_outlive_the_keys_they_came_from(memory_mint: Mint) -> None:
+    memory_mint.ledger.pay_at_once(memory_mint.order([memory_mint.ticket(8)], 5))
+    before = sums(memory_mint)
+    memory_mint.clock.advance(4 * EPOCH)
+    prune(memory_mint.database, memory_mint.settings, memory_mint.clock, force=True)
+    after = sums(memory_mint)
+    assert (len(before["keys"]), after["keys"]) == (3, [])
+    for member in ("shares", "tickets", "value", "payments", "funds"):
+        assert after[member] == before[member]
+
+
+def test_sums_are_integers_in_json(mint: Mint) -> None:
+    mint.ledger.pay_at_once(mint.order([mint.ticket(8)], 5))
+    text = json.dumps(sums(mint))
+    assert json.loads(text, parse_float=pytest.fail) == sums(mint)
+
+
+def test_site_publishes_the_sums(tmp_path: pathlib.Path, manual_clock: ManualClock) -> None:
+    visitor = Visitor(make_shop(tmp_path, "sqlite://", manual_clock).app)
+    visitor.ticket(4)
+    reply = visitor.get(f"{PREFIX}/stats")
+    assert reply.json is not None
+    assert reply.json["shares"] == {"accepted": 1, "value": 4, "donated_value": 0}
+    assert visitor.get(f"{PREFIX}/dashboard").status_code == 200
