@@ -43,6 +43,7 @@ port-ready:
 .venv/installed-test: extras := [test]
 .venv/installed-docs: extras := [docs]
 .venv/installed-%: setup.cfg setup.py pyproject.toml | ready
-	@test -x $(bin)/pip || { echo "creating .venv; the first run installs and needs the network"; $(PYTHON) -m venv .venv; }
-	@$(bin)/python -m pip install --quiet --disable-pip-version-check --editable ".$(extras)"
+	@test -x $(bin)/pip || $(PYTHON) -m venv .venv
+	@echo "installing into .venv; this needs the network, and happens again only when the requirements change"
+	@PYTHONWARNINGS=ignore $(bin)/python -m pip install --quiet --disable-pip-version-check --editable ".$(extras)"
 	@touch $@

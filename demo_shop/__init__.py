@@ -20,9 +20,9 @@ def create_app(config: t.Mapping[str, t.Any] | None = None) -> Flask:
         ORIGINALS=Path(app.root_path, "originals"),
         TICKETMINER_SITE_NAME="saltmarsh-press.example",
         TICKETMINER_ALGORITHM="scrypt",
-        # An eighth of the usual effort, so that trying the demo takes seconds. A real site leaves this out: the less a
+        # A thirty-second of the usual effort, so that trying the demo takes seconds. A real site leaves this out: the less a
         # ticket costs, the less it slows down whoever wants everything.
-        TICKETMINER_EFFORT={"scrypt": 4096},
+        TICKETMINER_EFFORT={"scrypt": 1024},
     )
     app.config.from_mapping(config)
     if not app.config["SECRET_KEY"]:

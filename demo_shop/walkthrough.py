@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from scripts.preflight import port_problem
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "instance"
+VISITOR = INSTANCE / "visitor"
 DOWNLOADS = Path("downloads")
 PICTURE = "birches"
 TICKETS = 4  # one more than the picture costs, so that there is change to see
@@ -65,11 +67,15 @@ def buy(url: str) -> None:
         f"The shop is open at {url}/. Now a visitor, in this terminal, who agrees to its terms (--yes):",
         flush=True,
     )
+    shutil.rmtree(
+        VISITOR, ignore_errors=True
+    )  # a new visitor each time: the last one has paid for this picture
+    earlier = set(DOWNLOADS.glob("*"))
     ticketminer("mine", url, "--tickets", str(TICKETS), "--yes")
     ticketminer("get", f"{url}/pictures/{PICTURE}/original", "-o", f"{DOWNLOADS}/")
     ticketminer("wallet")
-    bought = DOWNLOADS / f"{PICTURE}.png"
-    if bought.read_bytes() != (ROOT / "demo_shop" / "originals" / bought.name).read_bytes():
+    (bought,) = set(DOWNLOADS.glob("*")) - earlier
+    if bought.read_bytes() != (ROOT / "demo_shop" / "originals" / f"{PICTURE}.png").read_bytes():
         raise SystemExit(f"{bought} differs from the shop's original.")
     print(f"\n{bought} equals the shop's original, byte for byte.", flush=True)
 
