@@ -6,7 +6,7 @@ import os
 import threading
 import typing as t
 
-from flask import Blueprint, Flask, request
+from flask import Blueprint, Flask, has_request_context, request
 
 from flask_ticketminer.blueprints import make_blueprint
 from flask_ticketminer.blueprints.keys import directory
@@ -89,7 +89,7 @@ class TicketMiner:
         app.register_blueprint(blueprint)
         app.add_url_rule(WELL_KNOWN, "ticketminer.well_known", directory)
         register_donations(app)
-        site.finish_setup = _FirstRequest(site, self._gated_blueprints, blueprint)
+        site.finish_setup = _FirstRequest(site, self._gated_blueprints)
         app.before_request(site.finish_setup)
 
     def payment_required_handler(self, callback: PaywallCallback) -> PaywallCallback:
@@ -170,9 +170,9 @@ class _FirstRequest:
     def finish(self) -> None:
         app = self.site.app
         _exempt_from_csrf(app)  # again, for a protection that was set up after us
-        if self.site.settings.site_name == "localhost" and not (
-            app.debug or app.testing or is_local_name(request.host)
-        ):
+        # "flask ticketminer routes" finishes the set-up outside a request.
+        remote = has_request_context() and not is_local_name(request.host)
+        if self.site.settings.site_name == "localhost" and remote and not (app.debug or app.testing):
             app.logger.warning(
                 "Tickets are issued in the name of 'localhost'. Set TICKETMINER_SITE_NAME (or SERVER_NAME) to this site's name."
             )

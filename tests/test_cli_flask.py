@@ -231,6 +231,12 @@ def test_routes_lists_gated_blueprints_before_any_request() -> None:
     assert "1 day" in run(app, "routes").output
 
 
+def test_routes_needs_no_request_in_production() -> None:
+    app = bare(TESTING=False)
+    TicketMiner(app)
+    assert [route["endpoint"] for route in answer(app, "routes")["routes"]] == ["ticketminer.redeem.donate"]
+
+
 def test_routes_shows_the_gate_of_each_method() -> None:
     class Report(MethodView):
         @ticket_required(1)
