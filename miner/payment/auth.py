@@ -25,13 +25,24 @@ class TicketAuth(httpx.Auth):
     request has paid is not lost: the same request sends the same payment again.
 
     :param allow_http: pay over plain http to another machine, too.
+    :param sleep, async_sleep: how the sync and async flows let seconds pass while a site is busy.
     :raises BudgetExceeded, NotEnoughTickets, PaymentFailed, SecurityError: out of the client's request methods.
     """
 
     requires_request_body = True
 
-    def __init__(self, wallet: Wallet, budget: int | None = 20, *, allow_http: bool = False) -> None:
+    def __init__(
+        self,
+        wallet: Wallet,
+        budget: int | None = 20,
+        *,
+        allow_http: bool = False,
+        sleep: t.Callable[[float], None] = time.sleep,
+        async_sleep: t.Callable[[float], t.Awaitable[None]] = anyio.sleep,
+    ) -> None:
         self._wallet = wallet
+        self._sleep = sleep
+        self._async_sleep = async_sleep
         self._budget = Budget(budget)
         self._allow_http = allow_http
         self._payers: dict[str, Payer] = {}
@@ -48,7 +59,7 @@ class TicketAuth(httpx.Auth):
         while step is not None:
             response = None
             if isinstance(step, Wait):
-                time.sleep(step.seconds)
+                self._sleep(step.seconds)
             else:
                 response = yield step
                 if _wants_body(step, request, response):
@@ -64,7 +75,7 @@ class TicketAuth(httpx.Auth):
         while step is not None:
             response = None
             if isinstance(step, Wait):
-                await anyio.sleep(step.seconds)
+                await self._async_sleep(step.seconds)
             else:
                 response = yield step
                 if _wants_body(step, request, response):
