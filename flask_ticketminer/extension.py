@@ -89,6 +89,7 @@ class TicketMiner:
         app.register_blueprint(blueprint)
         app.add_url_rule(WELL_KNOWN, "ticketminer.well_known", directory)
         register_donations(app)
+        _exempt_from_csrf(app)
         site.finish_setup = _FirstRequest(site, self._gated_blueprints)
         app.before_request(site.finish_setup)
 
