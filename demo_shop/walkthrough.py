@@ -11,13 +11,12 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 import typing as t
 from pathlib import Path
-
-import httpx
 
 from scripts.preflight import port_problem
 
@@ -30,7 +29,7 @@ TICKETS = 4  # one more than the picture costs, so that there is change to see
 
 
 def main() -> int:
-    """Run the demonstration and return its exit status; Ctrl-C ends it quietly at any point."""
+    """Run the demonstration and return its exit status; Ctrl-C is a way to end it, at any point."""
     parser = argparse.ArgumentParser(
         prog="make demo", description="A shop, and a visitor who buys a picture."
     )
@@ -42,19 +41,17 @@ def main() -> int:
         print(problem, file=sys.stderr)
         return 1
     os.chdir(ROOT)
+    os.environ |= dict.fromkeys(("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"), str(VISITOR))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the shop is stopped on the way out
     url = f"http://127.0.0.1:{arguments.port}"
     try:
-        with running_shop(arguments.port, url) as shop:
+        with running_shop(arguments.port) as shop:
             buy(url)
             if not arguments.once:
                 print(f"\nThe shop is open at {url}/ until you press Ctrl-C.", flush=True)
                 shop.wait()
     except KeyboardInterrupt:
-        print()
-        return 130
-    except subprocess.CalledProcessError as error:
-        return error.returncode
+        return 0
     except ShopDidNotStart as error:
         print(error, file=sys.stderr)
         return 1
@@ -81,17 +78,21 @@ def buy(url: str) -> None:
 
 
 def ticketminer(*words: str) -> None:
-    """Run the visitor's command line, with a wallet of its own in the instance folder.
+    """Run the visitor's command line as a terminal would.
 
-    :raises subprocess.CalledProcessError: it failed, and has said why.
+    :raises SystemExit: it failed, and has said why.
+    :raises KeyboardInterrupt: the visitor interrupted it.
     """
+    # Imported late and run in this process: Ctrl-C while an interpreter starts would print a traceback.
+    from miner.cli import Status
+    from miner.cli import main as command_line
+
     print(f"\n$ ticketminer {' '.join(words)}", flush=True)
-    visitor = {
-        name: str(INSTANCE / "visitor") for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
-    }
-    subprocess.run(
-        [Path(sys.executable).with_name("ticketminer"), *words], env={**os.environ, **visitor}, check=True
-    )
+    status = command_line(list(words), standalone_mode=False)
+    if status == Status.INTERRUPTED:
+        raise KeyboardInterrupt
+    if status:
+        raise SystemExit(int(status))
 
 
 class ShopDidNotStart(Exception):
@@ -99,7 +100,7 @@ class ShopDidNotStart(Exception):
 
 
 @contextlib.contextmanager
-def running_shop(port: int, url: str) -> t.Iterator[subprocess.Popen[bytes]]:
+def running_shop(port: int) -> t.Iterator[subprocess.Popen[bytes]]:
     """Run the shop as ``flask --app demo_shop run`` does, its log in the instance folder.
 
     :raises ShopDidNotStart: names the log.
@@ -116,19 +117,18 @@ def running_shop(port: int, url: str) -> t.Iterator[subprocess.Popen[bytes]]:
             start_new_session=True,  # Ctrl-C is for the visitor first; the shop is stopped below
         )
     try:
-        wait_until_open(shop, url, log)
+        wait_until_open(shop, port, log)
         yield shop
     finally:
         shop.terminate()
         shop.wait()
 
 
-def wait_until_open(shop: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    """Wait until the shop answers."""
+def wait_until_open(shop: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait until the shop takes connections."""
     deadline = time.monotonic() + 60
     while shop.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(httpx.TransportError):
-            httpx.get(url, trust_env=False)
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.1)
     raise ShopDidNotStart(f"The shop did not start; the reason is at the end of {log}.")
