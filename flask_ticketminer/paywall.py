@@ -64,6 +64,8 @@ def payment_page(site: Site, old: Challenge, problem: Problem) -> Response:
     response = _page(site, _sale_again(site, old), challenge := challenge_again(site, old), problem)
     response.status_code = 402
     add_challenge(response, challenge)
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(problem.retry_after)
     return mark_gated(site, response)
 
 

@@ -66,19 +66,18 @@ def _submit(site: Site) -> Response:
         _check_work(site, job, share)
     share_id = hashlib.sha256(_SHARE + job.algorithm.encode() + b"\n" + share).digest()
     request_digest = hashlib.sha256(_REQUEST + share_id + (job.key_id or b"") + (blinded or b"")).digest()
-    result = site.ledger.find_share(share_id, request_digest)
-    if result is None:
-        job.check(site.settings, site.clock.now())
-        result = _accept(site, job, share_id, request_digest, blinded)
+    result = _pay(site, job, share_id, request_digest, blinded)
     if not result.replayed:
         _announce(site, job)
     return json_response(_answer(site, job, result))
 
 
-def _accept(
-    site: Site, job: Job, share_id: bytes, request_digest: bytes, blinded: bytes | None
-) -> ShareResult:
+def _pay(site: Site, job: Job, share_id: bytes, request_digest: bytes, blinded: bytes | None) -> ShareResult:
     try:
+        paid = site.ledger.find_share(share_id, request_digest)
+        if paid is not None:
+            return paid
+        job.check(site.settings, site.clock.now())
         key = None if job.key_id is None else site.keys.find(job.key_id)
         return site.ledger.accept_share(
             share_id, request_digest, value=job.value, key=key, blinded=blinded, fund=job.fund
