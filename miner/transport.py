@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from miner.errors import InsecureTransport, SiteProtocolError, SiteUnreachable
+from miner.errors import InsecureTransport, MinerError, SiteProtocolError, SiteUnreachable
 
 Purpose = t.Literal["mining", "spending"]
 
@@ -159,6 +159,7 @@ def open_http(
         ones for each client, so that Tor builds separate circuits for mining and for spending (``IsolateSOCKSAuth``).
         Without a proxy the environment's settings hold, except for this machine itself.
     :param timeout: seconds for connecting and between bytes.
+    :raises MinerError: `proxy` is not one, or SOCKS support is not installed.
     """
     jar = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
     options: dict[str, t.Any] = {
@@ -171,9 +172,14 @@ def open_http(
         direct = ("all://localhost", "all://*.localhost", "all://127.0.0.1", "all://[::1]")
         return httpx.Client(mounts=dict.fromkeys(direct), **options)
     # The environment could name another way out; a visitor who asked for a proxy gets that one only.
-    return httpx.Client(
-        proxy=_isolated(proxy, purpose), trust_env=False, verify=httpx.create_ssl_context(), **options
-    )
+    try:
+        return httpx.Client(
+            proxy=_isolated(proxy, purpose), trust_env=False, verify=httpx.create_ssl_context(), **options
+        )
+    except (ValueError, httpx.InvalidURL) as error:
+        raise MinerError("That is not a proxy's address; write it like socks5h://127.0.0.1:9050.") from error
+    except ImportError as error:
+        raise MinerError("SOCKS needs one more package: pip install 'Flask-TicketMiner[socks]'.") from error
 
 
 def _isolated(proxy: str, purpose: Purpose) -> httpx.Proxy:
