@@ -502,6 +502,15 @@ def test_new_keys_for_the_change_are_fetched(wallet, site, fund, clock):
     assert wallet.balance() == 5
 
 
+@pytest.mark.parametrize("days", [-40, -1, 1, 40])
+def test_a_wrong_local_clock_does_not_keep_from_paying(wallet, site, fund, clock, days):
+    fund(8)
+    clock.now = NOW + days * DAY
+    _, http = auth(wallet, site)
+    assert http.get(REPORT).status_code == 200
+    assert [t.value for t in wallet.tickets() if t.state != "spent"] == [1, 4]
+
+
 def test_a_redirect_to_a_page_for_sale_is_not_paid(wallet, site, fund):
     fund(8)
     site.answer("/free", httpx.Response(302, headers={"Location": "/report"}))

@@ -11,7 +11,7 @@ from miner.errors import SiteProtocolError
 from miner.service import Service, TicketKey, read_directory, read_service
 from miner.transport import MAX_REPLY, Call, Reply, Steps, check_transport, origin_of
 from miner.wallet import Wallet
-from miner.wallet.wallet import DEFAULT_SERVICE
+from miner.wallet.sitebook import DEFAULT_SERVICE
 
 CLOCK_TOLERANCE = 300
 """Seconds by which this machine's clock may differ from a site's before it is said."""

@@ -10,11 +10,10 @@ from miner.payment.challenge import Challenge, find_challenge, parse_challenges
 from miner.payment.payer import (
     PASS_FIELD,
     Payer,
-    PreparedPayment,
     Send,
     Wait,
-    payment_code,
 )
+from miner.payment.prepared import PreparedPayment, payment_code
 from miner.transport import Call, Reply
 
 __all__ = [

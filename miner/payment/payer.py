@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from dataclasses import dataclass, field
 
@@ -22,13 +21,12 @@ from miner.errors import (
 )
 from miner.payment.budget import Budget
 from miner.payment.challenge import HEADERS, Challenge, body_digest, find_challenge
-from miner.service import Limits
-from miner.tokens import CodecError, b64url, decode_json, jcs, unb64url
+from miner.payment.prepared import PreparedPayment, payment_code, prepared_payment, resource_name
+from miner.tokens import CodecError, decode_json, unb64url
 from miner.transport import Call, Reply, Steps, check_transport, origin_of
-from miner.wallet import Draft, HeldTicket, PendingRequest, StoredPass, Wallet, choose
+from miner.wallet import Draft, HeldTicket, StoredPass, Wallet, choose
 
 PASS_FIELD = "TicketMiner-Pass"  # noqa: S105
-PRINTED_PREFIX = "ticketminer-payment-1."
 MAX_WAITS = 5
 """Times a payment is repeated while the site is busy with it."""
 LONGEST_WAIT = 30
@@ -36,7 +34,6 @@ LONGEST_WAIT = 30
 STALE = 120
 """Seconds after which an unanswered payment is taken up again when its tickets are needed: the site's lease."""
 
-_LIMITS = Limits()
 # Refusals that a fresh challenge, fresh keys or other tickets mend. Nothing was spent.
 _MENDED = (
     "challenge-expired",
@@ -67,25 +64,6 @@ class Wait:
 
 
 PaySteps: t.TypeAlias = t.Generator[Call | Send | Wait, Reply, None]
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedPayment:
-    """A payment that has been written down and can be sent, and sent again.
-
-    :ivar header_name, header_value: the header form; `header_value` is None when it would be too large for a header.
-    :ivar redeem_url, redeem_body: the same payment for ``POST …/redeem``, which answers with a pass.
-    """
-
-    request: PendingRequest
-    header_name: str
-    header_value: str | None = field(repr=False)
-    redeem_url: str
-    redeem_body: bytes = field(repr=False)
-
-    @property
-    def amount(self) -> int:
-        return self.request.amount
 
 
 class Payer:
@@ -163,7 +141,7 @@ class Payer:
             self.budget.give_back(challenge.amount)
             raise
         self._counted.add(request.id)
-        return _prepared(request, header=header)
+        return prepared_payment(request, header=header)
 
     def resume(
         self, method: str, url: str, body: bytes | None = None, *, header: bool = True
@@ -172,7 +150,7 @@ class Payer:
         name = resource_name(method, url, body)
         for request in self.wallet.unanswered(kind="payment"):
             if request.resource == name and request.origin_of_url == self.origin and request.label != PRINTED:
-                return _prepared(request, header=header)
+                return prepared_payment(request, header=header)
         return None
 
     def complete(
@@ -437,35 +415,5 @@ class Payer:
             self.budget.give_back(prepared.amount)
 
 
-def payment_code(prepared: PreparedPayment) -> str:
-    """Return ``ticketminer-payment-1.…``, which the form of a 402 page takes."""
-    return PRINTED_PREFIX + b64url(jcs(json.loads(prepared.redeem_body)))
-
-
-def resource_name(method: str, url: str, body: bytes | None = None) -> str:
-    """Return what a payment or pass is for: method (HEAD as GET), path and query, and the digest of a body."""
-    rest = url[url.index("://") + 3 :].partition("#")[0]
-    path = rest[rest.index("/") :] if "/" in rest else "/"
-    verb = "GET" if method.upper() == "HEAD" else method.upper()
-    return f"{verb} {path}" if verb == "GET" else f"{verb} {path} {body_digest(body or b'')}"
-
-
 def _tickets(amount: int) -> str:
     return "1 ticket" if amount == 1 else f"{amount} tickets"
-
-
-def _prepared(request: PendingRequest, *, header: bool) -> PreparedPayment:
-    members = json.loads(request.body)
-    value = "Payment " + b64url(jcs(members))
-    fits = (
-        header
-        and len(value) - len("Payment ") <= _LIMITS.header_credential
-        and len(request.outputs) <= _LIMITS.header_outputs
-    )
-    return PreparedPayment(
-        request,
-        members["challenge"].get("header", HEADERS[0]),
-        value if fits else None,
-        request.url,
-        request.body,
-    )
