@@ -26,16 +26,20 @@ class FileError(MinerError):
 class Download:
     """A file that appears under its name only when it is complete.
 
-    :param destination: a file, or a folder in which the served name is used and nothing is overwritten.
+    :param destination: a file, or a folder (made when it ends in a slash) in which the served name is used and nothing is
+        overwritten; the present folder when ``None``.
 
     Opened before anything is paid, so that a full or read-only folder costs nothing.
     """
 
-    def __init__(self, destination: pathlib.Path | None) -> None:
-        self._file = None if destination is None or destination.is_dir() else destination
-        self._folder = destination if destination is not None and self._file is None else pathlib.Path()
-        folder = self._folder if self._file is None else self._file.parent
+    def __init__(self, destination: str | None) -> None:
+        path = pathlib.Path(destination or ".")
+        as_folder = destination is None or destination.endswith(("/", os.sep)) or path.is_dir()
+        self._file = None if as_folder else path
+        self._folder = folder = path if as_folder else path.parent
         try:
+            if as_folder:
+                folder.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=".ticketminer-", dir=folder)
         except OSError as error:
             raise FileError(

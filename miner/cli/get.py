@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 import sys
 import typing as t
 from dataclasses import dataclass
@@ -75,9 +74,8 @@ class Till:
     "-o",
     "--output",
     "destination",
-    type=click.Path(path_type=pathlib.Path),
     metavar="FILE",
-    help="Write to FILE; in a folder, or without -o here, under the served name; - is stdout.",
+    help="Write to FILE; in FOLDER/, or without -o here, under the served name; - is stdout.",
 )
 @click.option(
     "--budget",
@@ -93,7 +91,7 @@ class Till:
 def get(
     options: Options,
     address: str,
-    destination: pathlib.Path | None,
+    destination: str | None,
     budget: int,
     mine_missing: bool,
     yes: bool,
@@ -102,7 +100,7 @@ def get(
 
     The file appears only when it is complete. Payments never follow a redirect to another site.
     """
-    if destination == pathlib.Path("-"):
+    if destination == "-":
         if options.output.as_json:
             raise click.UsageError("-o - and --json both want stdout; give -o a file name.")
         return _fetch(options, address, None, budget=budget, mine_missing=mine_missing, yes=yes)

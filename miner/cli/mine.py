@@ -103,13 +103,14 @@ def mine_command(
 
 
 def _reachable(session: Session, addresses: list[str], *, yes: bool) -> list[SiteClient]:
-    """Return the sites that answer and that the visitor agrees to; fail only when none does."""
+    """Return the sites that answer and that the visitor agrees to, their old tickets renewed; fail only when none does."""
     sites: dict[str, SiteClient] = {}
     problems: list[MinerError] = []
     for address in addresses:
         try:
             site = session.site(address)
             session.consent(site, yes=yes)
+            site.renew()
         except (SiteError, SecurityError) as error:
             problems.append(error)
             if len(addresses) > 1:
@@ -136,7 +137,7 @@ def _go_on_in_background(session: Session) -> int:
     arguments = [_without_b(argument) for argument in arguments if argument != "-B"]
     with path.open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
-            [sys.executable, "-m", "miner.cli", *arguments, "--yes"],
+            [sys.executable, "-m", "miner.cli", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -98,11 +98,9 @@ def mine(session: Session, sites: Sequence[SiteClient], effort: Effort) -> Outco
         )
         try:
             interrupted = _follow(engine, reporter, book, keys)
-            picture = engine.snapshot()
-            if isinstance(reporter, LivePicture):
-                reporter.finish(picture)
         finally:
             reporter.close()
+    picture = engine.snapshot()
     book.update(picture, state="stopped")
     if engine.error is not None:
         if picture.accepted:
@@ -119,8 +117,10 @@ def summary(picture: Snapshot) -> str:
         f"{text.plural(picture.accepted, 'share')} accepted, {picture.refused:,} refused, "
         f"{text.rate(picture.average)} on average."
     )
+    if picture.last_refusal:
+        words += f" Last refusal: {text.safe(picture.last_refusal)}"
     if picture.pending:
-        words += f" {text.plural(picture.pending, 'share')} could not be sent; the next command at this site sends them."
+        words += f" {text.plural(picture.pending, 'share')} could not be sent; the next command at this site repeats that."
     return words
 
 
@@ -169,10 +169,14 @@ def _follow(engine: Engine, reporter: Reporter, book: RunBook, keys: t.Callable[
                     book.update(picture)
         except KeyboardInterrupt:
             interrupted = True
-        try:
-            engine.stop(timeout=SEND_SECONDS)
-        except KeyboardInterrupt:  # twice means now; whatever was sent is written down
-            interrupted = True
+        finally:
+            try:
+                engine.end()
+                if isinstance(reporter, LivePicture):
+                    reporter.finish(engine.snapshot())
+                engine.stop(timeout=SEND_SECONDS)
+            except KeyboardInterrupt:  # twice means now; whatever was sent is written down
+                interrupted = True
     return interrupted
 
 

@@ -14,6 +14,7 @@ import click
 
 from miner.cli import config
 from miner.cli.output import Output
+from miner.errors import MinerError
 from miner.transport import origin_of
 
 F = t.TypeVar("F", bound=Callable[..., t.Any])
@@ -110,8 +111,10 @@ class Address(click.ParamType[str]):
             text = f"{'http' if _is_local(text) else 'https'}://{text}"
         try:
             origin_of(text)
-        except Exception as error:
-            self.fail(f"{value!r} is not a web address; write it as https://host/. ({error})", param, ctx)
+        except (MinerError, UnicodeError):
+            text = ""
+        if not text or not text.isprintable() or " " in text:
+            self.fail(f"{value!r} is not a web address; write it as https://host/.", param, ctx)
         return text
 
 

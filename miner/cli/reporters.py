@@ -46,7 +46,7 @@ class Silent:
 
 
 class LivePicture:
-    """Redraws the picture in place, twice a second, and leaves the last one standing."""
+    """Redraws the picture in place, twice a second; the summary takes its place at the end."""
 
     def __init__(self, output: Output, *, balance: t.Callable[[], int | None], keys: bool) -> None:
         self._console = output.console()
@@ -54,7 +54,7 @@ class LivePicture:
         self._keys = keys
         self._known: int | None = None
         self._stale = True
-        self._live = Live(console=self._console, auto_refresh=False, transient=False)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._live.start()
         self._drawn = 0.0
 
@@ -70,7 +70,7 @@ class LivePicture:
         self._update(picture, keys=self._keys)
 
     def finish(self, picture: Snapshot) -> None:
-        """Draw the last picture, without the keys."""
+        """Draw a picture at once, without the keys."""
         self._stale = True
         self._update(picture, keys=False)
 

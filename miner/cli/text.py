@@ -29,7 +29,9 @@ def rate(hashes: float) -> str:
 
 
 def hashes(count: float) -> str:
-    """Return a number of hashes with three digits: ``32.8 thousand hashes``."""
+    """Return a number of hashes, with three digits when it is large: ``4,096 hashes``, ``16.8 million hashes``."""
+    if count < 99_999.5:
+        return f"{count:,.0f} hashes"
     number, _, unit = _scaled(count).partition(" ")
     word = {"": "", "k": "thousand ", "M": "million ", "G": "billion ", "T": "trillion "}[unit]
     return f"{number} {word}hashes"

@@ -156,9 +156,13 @@ class Engine:
         """Wait at most `seconds` for the engine to end by itself; return whether it has. Then call :meth:`stop`."""
         return self._finished.wait(seconds)
 
+    def end(self) -> None:
+        """Stop hashing for good, within 50 ms; :meth:`stop` then waits until what was found is sent."""
+        self._finish(Reason.STOPPED)
+
     def stop(self, *, timeout: float = 10.0) -> None:
         """End: hashing stops within 50 ms, then what was found is sent, for at most `timeout` seconds."""
-        self._finish(Reason.STOPPED)
+        self.end()
         self._stop_hashing.set()
         self._board.active.set()
         _join(self._workers, 1.0)
