@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 import httpx
@@ -12,9 +13,10 @@ from miner.dialogue.exchange import exact_steps, exchange_steps, join_steps, rec
 from miner.dialogue.mining import job_steps, submit_steps
 from miner.dialogue.recovery import Recovered, recover_steps
 from miner.dialogue.restore import Restored, restore_steps
+from miner.errors import SiteUnreachable
 from miner.job import Job, Submission
 from miner.service import Service, TicketKey
-from miner.transport import Call, Steps, origin_of, run, sender
+from miner.transport import Call, Reply, Steps, origin_of, run, sender
 from miner.wallet import HeldTicket, Wallet
 
 _T = t.TypeVar("_T")
@@ -93,6 +95,14 @@ class SiteClient:
         """
         return self._run(submit_steps(self._talk, job, nonce, mix))
 
+    def write_down(self, job: Job, nonce: int, mix: bytes | None = None) -> None:
+        """Keep a share without sending it, when there is no time to wait for the site; :meth:`recover` sends it.
+
+        Safe beside another thread that is waiting in :meth:`submit`.
+        """
+        with contextlib.suppress(SiteUnreachable):
+            run(submit_steps(self._talk, job, nonce, mix), _not_now)
+
     def exchange(self, tickets: t.Sequence[HeldTicket], outputs: t.Sequence[int]) -> list[HeldTicket]:
         """Swap `tickets` for new ones with the values `outputs`, of the same sum."""
         return self._run(exchange_steps(self._talk, tickets, outputs))
@@ -132,6 +142,10 @@ class SiteClient:
 
     def _run(self, steps: Steps[_T]) -> _T:
         return run(steps, self._send)
+
+
+def _not_now(call: Call) -> Reply:
+    raise SiteUnreachable(f"{call.url} is asked later.")
 
 
 def _path(link: str) -> str | None:

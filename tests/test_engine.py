@@ -63,6 +63,7 @@ class ScriptedSite:
     answers: list[t.Any] = field(default_factory=list)
     recoveries: list[Recovery] = field(default_factory=list)
     recovered: int = 0
+    written: list[int] = field(default_factory=list)
     unanswered: list[ScriptedJob] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
     shares: list[tuple[ScriptedJob, int]] = field(default_factory=list)
@@ -82,6 +83,10 @@ class ScriptedSite:
         if isinstance(answer, Exception):
             raise answer
         return t.cast(Answer, answer)
+
+    def write_down(self, job: ScriptedJob, nonce: int) -> None:
+        self.written.append(nonce)
+        self.unanswered.append(job)
 
     def recover(self) -> Recovery:
         self.recovered += 1
@@ -354,6 +359,40 @@ def test_the_next_job_of_an_answer_is_taken_up() -> None:
     assert len(bench.site.asked) == 1
 
 
+def test_a_share_found_while_the_site_is_away_is_written_down_at_once() -> None:
+    site = ScriptedSite(answers=[SiteUnreachable("No answer.")])
+    bench = Bench(site)
+    bench.work.step()
+    bench.find(nonce=1)
+    bench.work.step()
+    bench.find(nonce=2)
+    bench.work.step()
+    assert ([nonce for _, nonce in site.shares], site.written) == ([1], [2])
+    bench.clock.time += 1
+    bench.work.step()
+    assert bench.work.snapshot().accepted == 2
+
+
+def test_stopping_writes_down_what_a_silent_site_keeps_from_being_sent() -> None:
+    arrived, release = threading.Event(), threading.Event()
+
+    class SilentSite(ScriptedSite):
+        def submit(self, job: ScriptedJob, nonce: int) -> Answer:
+            arrived.set()
+            release.wait(30)
+            return super().submit(job, nonce)
+
+    site = SilentSite()
+    miner = engine(site)
+    miner.start()
+    assert arrived.wait(10)
+    while miner.snapshot().pending < 3:
+        miner.wait(0.01)
+    miner.stop(timeout=0)
+    assert len(site.written) == miner.snapshot().pending - 1
+    release.set()
+
+
 def test_draining_sends_what_was_never_sent_and_submits_nothing_twice() -> None:
     site = ScriptedSite(answers=[SiteUnreachable("No answer.")], recoveries=[AWAY])
     bench = Bench(site)
@@ -458,7 +497,7 @@ def test_mining_reaches_its_goal_and_loses_no_share() -> None:
     assert picture.state is State.STOPPED
     assert picture.won >= 5
     assert picture.pending == 0
-    assert found.count("share") == len(site.shares) == picture.accepted
+    assert found.count("share") == len(site.shares) + len(site.written) == picture.accepted
 
 
 def test_every_submitted_nonce_is_a_share_and_none_is_sent_twice() -> None:
@@ -494,7 +533,7 @@ def test_a_share_found_before_the_stop_is_sent_by_it() -> None:
     assert arrived.wait(10)
     threading.Timer(0.05, release.set).start()
     miner.stop()
-    assert found.count(EventKind.SHARE) == len(site.shares)
+    assert found.count(EventKind.SHARE) == miner.snapshot().accepted
     assert miner.snapshot().pending == 0
 
 

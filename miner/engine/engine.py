@@ -168,6 +168,7 @@ class Engine:
         _join(self._workers, 1.0)
         self._stop_sites.set()
         for site in self._sites:
+            site.write_down()  # the site's own thread may be waiting for an answer that never comes
             site.wake.set()
         deadline = self._clock.now() + timeout
         for thread in self._others:

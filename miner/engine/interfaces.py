@@ -68,5 +68,8 @@ class Client(t.Protocol):
         What got no answer is sent again by :meth:`recover`, never by a second call.
         """
 
+    def write_down(self, job: t.Any, nonce: int) -> None:
+        """Write a share down without sending it; :meth:`recover` does. Called from any thread."""
+
     def recover(self) -> t.Any:
         """Send everything without an answer again, as it was written down; return a :class:`Recovery`."""

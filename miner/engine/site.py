@@ -127,6 +127,7 @@ class SiteWork:
         if self.error is not None:
             return 1.0
         if now < self._retry_at:
+            self.write_down()
             return min(1.0, self._retry_at - now)
         if self._pending:
             self._send()
@@ -140,8 +141,19 @@ class SiteWork:
         """Send what is left once. What then has no answer stays in the wallet for the next start."""
         if any(found.sent for found in self._pending):
             self._repeat()
-        for found in [found for found in self._pending if not found.sent]:
+        for found in list(self._pending):
             self._submit(found)
+
+    def write_down(self) -> None:
+        """Let the client write down what was never sent, so that nothing is lost whatever ends this program."""
+        for found in list(self._pending):
+            if self._claim(found):
+                try:
+                    self.client.write_down(found.job, found.nonce)
+                except MinerError as error:
+                    found.sent = False
+                    self._failed(error)
+                    return
 
     def halted_changed(self) -> None:
         """The board was halted or set going."""
@@ -251,8 +263,15 @@ class SiteWork:
         else:
             self._submit(self._pending[0])
 
+    def _claim(self, found: Found) -> bool:
+        """Return whether `found` is the caller's to hand to the client: each share goes there once."""
+        with self._lock:
+            claimed, found.sent = not found.sent, True
+            return claimed
+
     def _submit(self, found: Found) -> None:
-        found.sent = True
+        if not self._claim(found):
+            return
         began = self._clock.now()
         try:
             answer = self.client.submit(found.job, found.nonce)
