@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import typing as t
 from pathlib import Path
@@ -12,7 +13,7 @@ from PIL import Image, ImageChops
 
 import demo_shop
 from demo_shop import paint
-from flask_ticketminer.testing import TicketClient
+from flask_ticketminer.testing import TicketClient, wallet
 
 ORIGINALS = Path(demo_shop.__file__).parent / "originals"
 PRICES = {"first-light": 1, "estuary": 2, "birches": 3, "dunes": 4}
@@ -66,6 +67,29 @@ def test_a_bought_picture_can_be_fetched_again_without_paying(make_shop: MakeSho
         reply = visitor.get("/pictures/estuary/original")
         assert reply.status_code == 200
         reply.close()
+
+
+def test_a_browser_without_scripts_pays_with_the_form(make_shop: MakeShop) -> None:
+    site = make_shop()
+    browser = site.test_client()
+    page = browser.get("/pictures/estuary/original", headers={"Accept": "text/html"})
+    assert page.status_code == 402
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text))
+    with wallet(site, tickets=2) as visitor:
+        fields["tickets"] = visitor.send("http://localhost", 2)
+    reply = browser.post("/ticketminer/redeem", data=fields, follow_redirects=True)
+    assert reply.data == (ORIGINALS / "estuary.png").read_bytes()
+    reply.close()
+
+
+def test_a_quote_in_the_address_stays_inside_the_command(make_shop: MakeShop) -> None:
+    page = (
+        make_shop()
+        .test_client()
+        .get("/pictures/estuary/original?x=';reboot;'", headers={"Accept": "text/html"})
+    )
+    (command,) = re.findall(r"<code>(ticketminer pay .*?)</code>", page.text)
+    assert html.unescape(command).count("'") == 2
 
 
 def test_a_picture_that_does_not_exist_is_never_charged(make_shop: MakeShop) -> None:
