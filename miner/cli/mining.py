@@ -9,13 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from miner.cli import text
+from miner.cli.benchmark import measure
 from miner.cli.keys import pressed_keys
 from miner.cli.output import Output
 from miner.cli.reporters import JsonLines, LivePicture, LogLines, Reporter, Silent, picture_members
 from miner.cli.session import Session
 from miner.client import SiteClient
-from miner.engine import Engine, Event, EventKind, Snapshot
+from miner.engine import Engine, Event, EventKind, Snapshot, default_threads, solvable
+from miner.pow import ALGORITHMS
 
+MEASURE_SECONDS = 0.2
+"""How long this machine's rate is measured before the first job is asked for."""
 SEND_SECONDS = 30.0
 """How long the end of a run waits for the answers to its last shares."""
 
@@ -86,6 +90,7 @@ def mine(session: Session, sites: Sequence[SiteClient], effort: Effort) -> Outco
 
         engine = Engine(
             sites,
+            first_values=_first_values(sites, effort),
             algorithms=effort.algorithms or None,
             threads=effort.threads,
             duty=effort.duty,
@@ -107,6 +112,22 @@ def mine(session: Session, sites: Sequence[SiteClient], effort: Effort) -> Outco
             output.note(summary(picture))
         raise engine.error
     return Outcome(picture, interrupted)
+
+
+def _first_values(sites: Sequence[SiteClient], effort: Effort) -> dict[str, int]:
+    """Return the value to ask each site for first, from a short measurement of what this machine can do."""
+    values = {}
+    for site in sites:
+        for offer in site.service().algorithms:
+            if offer.name in ALGORITHMS and (not effort.algorithms or offer.name in effort.algorithms):
+                measured = measure(
+                    ALGORITHMS[offer.name],
+                    threads=effort.threads or default_threads(),
+                    seconds=MEASURE_SECONDS,
+                )
+                values[site.origin] = solvable(measured.rate * effort.duty / 100, offer.expected_hashes)
+                break
+    return values
 
 
 def summary(picture: Snapshot) -> str:

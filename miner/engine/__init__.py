@@ -5,6 +5,7 @@ from miner.engine.engine import Engine, default_threads
 from miner.engine.events import Event, EventKind
 from miner.engine.interfaces import Client, Job, Submission
 from miner.engine.power import PowerSource, SysfsPower
+from miner.engine.site import solvable
 from miner.engine.statistics import Reason, SiteSnapshot, Snapshot, State
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "SysfsPower",
     "SystemClock",
     "default_threads",
+    "solvable",
 ]

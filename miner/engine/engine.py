@@ -6,7 +6,7 @@ import os
 import secrets
 import threading
 import typing as t
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from miner.engine.clock import Clock, SystemClock
 from miner.engine.events import Event, EventKind, Listener
@@ -39,6 +39,7 @@ class Engine:
     :param tickets: stop once that many tickets were received (or given).
     :param time_limit: stop after that many seconds.
     :param pause_on_battery: pause while the machine runs on battery; where it does not say, run.
+    :param first_values: the value to ask each origin for before its rate is known; 1 by default.
     :param on_event: called with each :class:`~miner.engine.events.Event`, one at a time, from any thread.
     :param random_start: returns a number below its argument; where in a job's nonces the search begins.
     """
@@ -56,6 +57,7 @@ class Engine:
         fund: str | None = None,
         pause_on_battery: bool = True,
         on_event: Listener = lambda _: None,
+        first_values: Mapping[str, int] | None = None,
         clock: Clock | None = None,
         power: PowerSource | None = None,
         random_start: Callable[[int], int] = secrets.randbelow,
@@ -88,6 +90,7 @@ class Engine:
                 donate=donate,
                 fund=fund,
                 ceiling=self._wanted,
+                first_value=(first_values or {}).get(client.origin, 1),
                 emit=self._emit,
                 random_start=random_start,
             )

@@ -40,12 +40,18 @@ class Found:
     sent: bool = False
 
 
+def solvable(rate: float, effort: float) -> int:
+    """Return the largest denomination that `rate` hashes a second solve in about 5 s, when one ticket takes `effort` hashes."""
+    return max((d for d in DENOMINATIONS if d <= rate * SOLVE_SECONDS / effort), default=1)
+
+
 class SiteWork:
     """Keeps one site's search on the board and its shares on their way.
 
     :meth:`step` does one thing that is due and is called by one thread only; :meth:`searched` is called by the hashing
     threads.
 
+    :param first_value: what to ask for while the rate is not known.
     :param ceiling: returns how many more tickets are wanted, or ``None`` for no limit.
     :param emit: receives events.
     """
@@ -60,6 +66,7 @@ class SiteWork:
         donate: bool = False,
         fund: str | None = None,
         ceiling: Callable[[], int | None] = lambda: None,
+        first_value: int = 1,
         emit: Callable[[Event], object] = lambda _: None,
         random_start: Callable[[int], int] = secrets.randbelow,
         jitter: Callable[[], float] = random.random,
@@ -74,6 +81,7 @@ class SiteWork:
         self._donate = donate
         self._fund = fund
         self._ceiling = ceiling
+        self._first_value = first_value
         self._emit = emit
         self._random_start = random_start
         self._jitter = jitter
@@ -193,12 +201,10 @@ class SiteWork:
 
     def wanted(self, now: float) -> int:
         """Return the value to ask for: the largest power of two that takes about 5 s, or what is still wanted."""
-        value = 1
+        value = self._first_value
         if self._search is not None:
             job = self._search.job
-            each = job.expected_hashes / job.value
-            possible = self._meter.speed(now) * SOLVE_SECONDS / each
-            value = max((d for d in DENOMINATIONS if d <= possible), default=1)
+            value = solvable(self._meter.speed(now), job.expected_hashes / job.value)
         ceiling = self._ceiling()
         if ceiling is not None:
             value = min(value, max((d for d in DENOMINATIONS if d <= ceiling), default=1))
