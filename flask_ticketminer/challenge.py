@@ -127,18 +127,22 @@ def read_challenge(secrets: Secrets, echo: object) -> Challenge:
         raise ChallengeAltered(
             "This challenge was not made by this site, or was altered: request the resource again for a fresh one."
         )
-    # What follows was written by new_challenge, as the MAC has shown.
-    request = decode_json(unb64url(echo["request"]))
-    opaque = decode_json(unb64url(echo["opaque"]))
     parameters = {name: echo[name] for name in _ECHO if name in echo}
-    return Challenge(
-        parse_amount(request["amount"]),
-        int(dt.datetime.fromisoformat(echo["expires"]).timestamp()),
-        opaque["method"],
-        opaque["resource"],
-        unb64url(opaque["binding"]),
-        parameters,
-    )
+    try:
+        request, opaque = decode_json(unb64url(echo["request"])), decode_json(unb64url(echo["opaque"]))
+        return Challenge(
+            parse_amount(request["amount"]),
+            int(dt.datetime.fromisoformat(echo["expires"]).timestamp()),
+            opaque["method"],
+            opaque["resource"],
+            unb64url(opaque["binding"]),
+            parameters,
+        )
+    except (CodecError, KeyError, ValueError) as error:
+        # The MAC joins the slots by "|", so text can be moved from one to the next; it then makes no sense there.
+        raise ChallengeAltered(
+            "This challenge was altered: request the resource again for a fresh one."
+        ) from error
 
 
 def _slots(parameters: t.Mapping[str, str]) -> bytes:

@@ -98,8 +98,8 @@ def read_settings(app: Flask) -> Settings:
     """
     read = _Reader(app)
     name = read.text("SITE_NAME", app.config.get("SERVER_NAME") or "localhost")
-    if len(name.encode()) > 255:
-        raise read.wrong("SITE_NAME", "a name of at most 255 bytes")
+    if len(name) > 255 or not name.isascii():
+        raise read.wrong("SITE_NAME", "a name of at most 255 ASCII characters (a domain in its xn-- form)")
     algorithm = read.text("ALGORITHM", "scrypt")
     if algorithm not in ALGORITHMS:
         offered = ", ".join(sorted(ALGORITHMS))
