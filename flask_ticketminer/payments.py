@@ -22,7 +22,7 @@ from flask_ticketminer.errors import (
 from flask_ticketminer.forsale import Sale
 from flask_ticketminer.mint.ledger import PaymentOrder, StoredPayment
 from flask_ticketminer.passes import AccessPass
-from flask_ticketminer.signals import donation_received, tickets_redeemed
+from flask_ticketminer.signals import donation_received, tell, tickets_redeemed
 from flask_ticketminer.site import Site
 from miner.tokens import b64url
 
@@ -145,6 +145,6 @@ def announce(site: Site, order: PaymentOrder, endpoint: str | None) -> None:
     app = site.app
     if order.kind == "exchange":
         return
-    tickets_redeemed.send(app, amount=order.price, endpoint=endpoint, payment_id=order.payment_id.hex())
+    tell(tickets_redeemed, app, amount=order.price, endpoint=endpoint, payment_id=order.payment_id.hex())
     if order.kind == "donation":
-        donation_received.send(app, amount=order.price, fund=order.fund)
+        tell(donation_received, app, amount=order.price, fund=order.fund)

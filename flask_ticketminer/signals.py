@@ -1,12 +1,16 @@
 """What a site may want to hear about. The sender is always the application object.
 
 Signals are sent after the database has committed, in the process that did the work. They tell amounts, never who: no
-signal carries a ticket, a signature or anything that links earning to spending.
+signal carries a ticket, a signature or anything that links earning to spending. What a receiver raises is logged: the visitor
+has paid by then, and gets what was paid for.
 """
 
 from __future__ import annotations
 
-from blinker import Namespace
+import typing as t
+
+from blinker import NamedSignal, Namespace
+from flask import Flask
 
 _signals = Namespace()
 
@@ -30,3 +34,11 @@ donation_received = _signals.signal("donation-received")
 
 #: New ticket keys exist. Keyword arguments: ``keys``, a list of ``(value, not_before)``.
 keys_rotated = _signals.signal("keys-rotated")
+
+
+def tell(signal: NamedSignal, app: Flask, **news: t.Any) -> None:
+    """Send `signal`; an error of a receiver is logged and goes no further."""
+    try:
+        signal.send(app, **news)
+    except Exception:
+        app.logger.exception("A receiver of the signal %r failed.", signal.name)

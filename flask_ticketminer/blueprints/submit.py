@@ -24,7 +24,7 @@ from flask_ticketminer.errors import (
     WrongKey,
 )
 from flask_ticketminer.mint.ledger import ShareResult
-from flask_ticketminer.signals import donation_received, share_accepted, share_refused, ticket_issued
+from flask_ticketminer.signals import donation_received, share_accepted, share_refused, tell, ticket_issued
 from flask_ticketminer.site import Site, current_site
 from flask_ticketminer.wire import json_response, read_json
 from flask_ticketminer.work.job import Job, read_job
@@ -51,7 +51,7 @@ def submit() -> Response:
         return _submit(site)
     except Problem as problem:
         if problem.status < 500:
-            share_refused.send(site.app, cause=problem.cause)
+            tell(share_refused, site.app, cause=problem.cause)
         raise
 
 
@@ -145,11 +145,11 @@ def _check_work(site: Site, job: Job, share: bytes) -> None:
 def _announce(site: Site, job: Job) -> None:
     site.floor.count_share()
     app = site.app
-    share_accepted.send(app, algorithm=job.algorithm, value=job.value, donated=job.donated, fund=job.fund)
+    tell(share_accepted, app, algorithm=job.algorithm, value=job.value, donated=job.donated, fund=job.fund)
     if job.donated:
-        donation_received.send(app, amount=job.value, fund=job.fund)
+        tell(donation_received, app, amount=job.value, fund=job.fund)
     else:
-        ticket_issued.send(app, value=job.value)
+        tell(ticket_issued, app, value=job.value)
 
 
 def _decode(codec: t.Callable[..., t.Any], value: object, **options: t.Any) -> t.Any:
