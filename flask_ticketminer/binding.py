@@ -1,4 +1,4 @@
-"""What a payment is for: one request's method, endpoint, arguments, query string and body."""
+"""What a payment is for: one request's method, endpoint, path, query string and body."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import base64
 import hashlib
 import typing as t
 from dataclasses import dataclass
+from urllib.parse import quote
 
-from flask import request
+from flask import current_app, request
 
 from miner.tokens import jcs
 
 _LABEL = b"ticketminer binding v1\n"
 _BODYLESS = frozenset({"GET", "HEAD"})
+_IN_PATH = "!$&'()*+,/:;=@"
+"""What stands for itself in a path besides letters, digits and ``-._~`` (RFC 3986)."""
+_IN_QUERY = "%?" + _IN_PATH
+MAX_BODY = 16 * 2**20
+"""Bytes of a gated request's body where the application sets no ``MAX_CONTENT_LENGTH``: it is read before it is paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +26,7 @@ class Binding:
     """The request that a challenge, a payment or a pass belongs to.
 
     :ivar method: ``GET`` also stands for ``HEAD``.
-    :ivar resource: mount point, path and query string, as requested.
+    :ivar resource: mount point, path and query string, percent-encoded, so that it can stand in a header or a link.
     :ivar body_digest: ``sha-256=:…:`` of the body (RFC 9530) for methods with one, else None.
     :ivar digest: 32 bytes that name all of it.
     """
@@ -32,21 +38,56 @@ class Binding:
 
 
 def request_binding() -> Binding:
-    """Return the binding of the current request."""
-    method = "GET" if request.method in _BODYLESS else request.method
-    query = request.query_string.decode("latin-1")
-    path = "/" + (request.root_path + request.path).lstrip("/")
+    """Return the binding of the current request.
+
+    :raises werkzeug.exceptions.RequestEntityTooLarge: the body exceeds :data:`MAX_BODY`, or the application's own limit.
+    """
+    method = _method()
     fingerprint, body_digest = (None, None) if method == "GET" else _body()
-    arguments = {name: str(value) for name, value in (request.view_args or {}).items()}
+    query = _query()
+    resource = f"{request_path()}?{query}" if query else request_path()
+    return Binding(method, resource, body_digest, binding_digest(fingerprint))
+
+
+def request_path() -> str:
+    """Return the current request's path with the mount point, percent-encoded; it never begins with two slashes."""
+    return "/" + mounted(quote(request.path, safe=_IN_PATH)).lstrip("/")
+
+
+def binding_digest(fingerprint: str | None) -> bytes:
+    """Return the 32 bytes that name the current request with the body of this `fingerprint`.
+
+    The path stands for the view's arguments: what converters and URL preprocessors make of it need have no faithful text.
+    """
+    hosts = current_app.url_map.host_matching or current_app.subdomain_matching
     content: dict[str, t.Any] = {
-        "method": method,
+        "method": _method(),
         "endpoint": request.endpoint,
-        "arguments": arguments,
-        "query": query,
+        "host": request.host if hosts else None,
+        "path": quote(request.path, safe=_IN_PATH),
+        "query": _query(),
         "body": fingerprint,
     }
-    digest = hashlib.sha256(_LABEL + jcs(content)).digest()
-    return Binding(method, f"{path}?{query}" if query else path, body_digest, digest)
+    return hashlib.sha256(_LABEL + jcs(content)).digest()
+
+
+def body_fingerprint(body_digest: str) -> str:
+    """Return the fingerprint of the body that `body_digest` (``sha-256=:…:``) announces."""
+    return base64.b64decode(body_digest.removeprefix("sha-256=:").removesuffix(":")).hex()
+
+
+def mounted(path: str = "") -> str:
+    """Return `path` of this application with its mount point, percent-encoded as URLs and headers want it."""
+    return quote(request.root_path, safe=_IN_PATH) + path
+
+
+def _method() -> str:
+    return "GET" if request.method in _BODYLESS else request.method
+
+
+def _query() -> str:
+    # As a browser will send it when it is redirected there.
+    return quote(request.query_string, safe=_IN_QUERY)
 
 
 def _body() -> tuple[str, str | None]:
@@ -55,8 +96,10 @@ def _body() -> tuple[str, str | None]:
     When something before the gate has parsed the form, its bytes are gone; the fields then stand for it and no digest
     is announced.
     """
+    if request.max_content_length is None:
+        request.max_content_length = MAX_BODY
     data = request.get_data()
-    if not data and request.content_length:
+    if not data and (request.form or request.files):
         fields = [[name, value] for name, value in request.form.items(multi=True)]
         for name, file in request.files.items(multi=True):
             fields.append([name, file.filename or "", hashlib.sha256(file.stream.read()).hexdigest()])

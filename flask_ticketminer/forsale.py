@@ -6,9 +6,10 @@ import typing as t
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask import request
+from flask import Flask, request
 from werkzeug.test import EnvironBuilder
 
+from flask_ticketminer.binding import binding_digest, body_fingerprint, mounted
 from flask_ticketminer.challenge import Challenge
 from flask_ticketminer.errors import ConfigurationError, WrongResource
 from flask_ticketminer.passes import area_of
@@ -85,11 +86,13 @@ def sale_of(site: Site, challenge: Challenge) -> Sale:
     The price callable runs in a request context of that URL, so it sees its arguments and query string, but not the
     visitor.
 
-    :raises WrongResource: nothing is for sale there any more.
+    :raises WrongResource: nothing is for sale there any more, or the challenge is for another host or mount point.
     """
     path, _, query = challenge.resource.partition("?")
+    if not path.startswith(f"{mounted()}/"):
+        raise _gone()
     builder = EnvironBuilder(
-        path=path.removeprefix(request.root_path) or "/",
+        path=path.removeprefix(mounted()),
         base_url=request.url_root,
         query_string=query,
         method=challenge.method,
@@ -99,10 +102,30 @@ def sale_of(site: Site, challenge: Challenge) -> Sale:
     finally:
         builder.close()
     with site.app.request_context(environ):
-        gate = site.gates.get(request.endpoint or "")
-        if gate is None:
-            raise WrongResource("What this payment is for is no longer for sale. Nothing was spent.")
+        gate = site.gate()
+        if gate is None or not _same_request(challenge):
+            raise _gone()
+        _preprocess_values(site.app)
         return gate.sale()
+
+
+def _same_request(challenge: Challenge) -> bool:
+    """Return whether the current request is the one that `challenge` was made for."""
+    announced = challenge.parameters.get("digest")
+    if challenge.method != "GET" and announced is None:
+        return True  # its form was parsed before the gate, and is not known here
+    return binding_digest(body_fingerprint(announced) if announced else None) == challenge.binding
+
+
+def _preprocess_values(app: Flask) -> None:
+    """Let URL preprocessors take their values out of the view's arguments, as Flask does before it calls a view."""
+    for name in (None, *reversed(request.blueprints)):
+        for preprocess in app.url_value_preprocessors.get(name, ()):
+            preprocess(request.endpoint, request.view_args)
+
+
+def _gone() -> WrongResource:
+    return WrongResource("What this payment is for is not for sale here. Nothing was spent.")
 
 
 def _check_price(price: t.Any, where: str) -> int:

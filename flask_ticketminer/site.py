@@ -8,6 +8,7 @@ import typing as t
 from flask import Flask, current_app, request
 from itsdangerous import URLSafeSerializer
 
+from flask_ticketminer.binding import mounted
 from flask_ticketminer.clock import Clock, DatabaseClock
 from flask_ticketminer.config import Settings
 from flask_ticketminer.database import Database
@@ -17,7 +18,7 @@ from flask_ticketminer.mint.keys import KeyRing, MintKey
 from flask_ticketminer.mint.ledger import Ledger
 from flask_ticketminer.mint.spent import SpentFiles
 from flask_ticketminer.secrets import Secrets
-from flask_ticketminer.signals import keys_rotated
+from flask_ticketminer.signals import keys_rotated, tell
 from flask_ticketminer.work.floor import ValueFloor
 
 if t.TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Site:
         self.floor = ValueFloor(settings.largest)
         #: Gates by endpoint, filled in when the first request comes.
         self.gates: dict[str, Gate] = {}
+        #: Gates on single methods of class-based views, by endpoint and HTTP method; they come before the others.
+        self.method_gates: dict[str, dict[str, Gate]] = {}
         #: Does what the first request does (gates of blueprints, the search for ungated views), once; set by ``init_app``.
         self.finish_setup: t.Callable[[], None] = lambda: None
 
@@ -92,6 +95,11 @@ class Site:
     def spent_files(self) -> SpentFiles:
         return SpentFiles(self.database, self.keys)
 
+    def gate(self) -> Gate | None:
+        """Return the gate that the current request meets."""
+        endpoint = request.endpoint or ""
+        return self.method_gates.get(endpoint, {}).get(request.method) or self.gates.get(endpoint)
+
     @property
     def jobs(self) -> URLSafeSerializer:
         """Signs job tokens."""
@@ -99,15 +107,15 @@ class Site:
 
     @property
     def passes(self) -> URLSafeSerializer:
-        """Signs passes."""
-        return self.secrets.serializer("pass")
+        """Signs passes. Sites that share a ``SECRET_KEY`` do not open each other's pages."""
+        return self.secrets.serializer(f"pass {self.settings.site_name}")
 
     def url(self, path: str = "/") -> str:
         """Return the path-absolute URL of one of our endpoints, with the mount point of the current request."""
-        return f"{request.root_path}{self.settings.url_prefix}{path}"
+        return mounted(self.settings.url_prefix + path)
 
     def _announce_keys(self, keys: t.Sequence[MintKey]) -> None:
-        keys_rotated.send(self.app, keys=[(key.value, key.starts) for key in keys])
+        tell(keys_rotated, self.app, keys=[(key.value, key.starts) for key in keys])
 
 
 def current_site() -> Site:
