@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from flask import g, has_app_context
+from flask import has_request_context, request
 from werkzeug.local import LocalProxy
 
 
@@ -28,10 +28,12 @@ class Payment:
 
 
 UNPAID = Payment()
+_PAYMENT = "ticketminer.payment"
+"""Where it is kept in the WSGI environment: ``flask.g`` may outlive a request."""
 
 
 def _current() -> Payment:
-    return t.cast("Payment", g.get("_ticketminer_payment", UNPAID)) if has_app_context() else UNPAID
+    return t.cast("Payment", request.environ.get(_PAYMENT, UNPAID)) if has_request_context() else UNPAID
 
 
 current_payment: Payment = t.cast("Payment", LocalProxy(_current))
@@ -40,4 +42,4 @@ current_payment: Payment = t.cast("Payment", LocalProxy(_current))
 
 def set_current(payment: Payment) -> None:
     """Make `payment` the current one for the rest of this request."""
-    g._ticketminer_payment = payment
+    request.environ[_PAYMENT] = payment

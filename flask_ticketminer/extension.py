@@ -16,9 +16,10 @@ from flask_ticketminer.database import Database
 from flask_ticketminer.donations import register_donations
 from flask_ticketminer.errors import ConfigurationError, UngatedView
 from flask_ticketminer.forsale import Gate, Price
-from flask_ticketminer.gate import gate_of, gated, gated_functions
+from flask_ticketminer.gate import gate_of, gated, gated_functions, method_gates
 from flask_ticketminer.mint.key_pool import pooled_keys
 from flask_ticketminer.mint.keys import generate_rsa
+from flask_ticketminer.paywall import mark_gated
 from flask_ticketminer.site import Site
 from flask_ticketminer.tables import define_tables
 from flask_ticketminer.transport import is_local_name
@@ -89,6 +90,8 @@ class TicketMiner:
         app.register_blueprint(blueprint)
         app.add_url_rule(WELL_KNOWN, "ticketminer.well_known", directory)
         register_donations(app)
+        # The first registered runs last.
+        app.after_request_funcs.setdefault(None, []).insert(0, mark_gated)
         _exempt_from_csrf(app)
         site.finish_setup = _FirstRequest(site, self._gated_blueprints)
         app.before_request(site.finish_setup)
@@ -177,17 +180,26 @@ class _FirstRequest:
             app.logger.warning(
                 "Tickets are issued in the name of 'localhost'. Set TICKETMINER_SITE_NAME (or SERVER_NAME) to this site's name."
             )
-        for blueprint, gate in self.gated_blueprints:
+        # The innermost first: a blueprint in another keeps its own price, in whatever order they were gated.
+        for blueprint, gate in sorted(self.gated_blueprints, key=lambda gating: -self._depth(gating[0])):
             self._gate_blueprint(blueprint, gate)
         for endpoint, view in app.view_functions.items():
-            gate_found = gate_of(view)
+            gate_found, by_method = gate_of(view), method_gates(view)
             if gate_found is None and view in gated_functions:
                 raise UngatedView(
                     f"The view of {endpoint!r} is registered without its gate and would be served free: put "
                     "@ticket_required under @app.route, not above it."
                 )
+            if by_method:
+                self.site.method_gates[endpoint] = by_method
+            gate_found = gate_found or next(iter(by_method.values()), None)
             if gate_found is not None:
                 self.site.gates[endpoint] = gate_found
+
+    def _depth(self, blueprint: Blueprint) -> int:
+        """Return how deeply `blueprint` is nested at most."""
+        blueprints = self.site.app.blueprints.items()
+        return max((name.count(".") for name, registered in blueprints if registered is blueprint), default=0)
 
     def _gate_blueprint(self, blueprint: Blueprint, gate: Gate) -> None:
         app = self.site.app

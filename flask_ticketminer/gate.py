@@ -12,9 +12,9 @@ import typing as t
 import weakref
 from datetime import timedelta
 
-from flask import Response, after_this_request, current_app, request
+from flask import Response, current_app, request
 
-from flask_ticketminer.binding import Binding, request_binding
+from flask_ticketminer.binding import Binding, mounted, request_binding, request_path
 from flask_ticketminer.credential import Credential, header_credential
 from flask_ticketminer.current import Payment, set_current
 from flask_ticketminer.errors import (
@@ -29,7 +29,7 @@ from flask_ticketminer.errors import (
 from flask_ticketminer.forsale import Gate, Price, Sale
 from flask_ticketminer.hostdb import discard_open_writes, refuse_open_writes
 from flask_ticketminer.mint.ledger import PaymentOrder, Reservation, StoredPayment
-from flask_ticketminer.passes import AccessPass, cookie_name, presented_pass, set_pass_cookie
+from flask_ticketminer.passes import AccessPass, delete_pass_cookie, presented_pass, set_pass_cookie
 from flask_ticketminer.payments import (
     access_pass,
     already_delivered,
@@ -38,8 +38,8 @@ from flask_ticketminer.payments import (
     full_receipt,
     make_order,
 )
-from flask_ticketminer.paywall import add_receipt, mark_gated, offer_payment, payment_required
-from flask_ticketminer.signals import payment_released
+from flask_ticketminer.paywall import add_receipt, offer_payment, payment_required, remember_gate
+from flask_ticketminer.signals import payment_released, tell
 from flask_ticketminer.site import Site, current_site
 from flask_ticketminer.transport import check_production, check_transport
 from flask_ticketminer.wire import problem_response
@@ -74,11 +74,15 @@ def ticket_required(
 
 
 def gated(view: View, gate: Gate) -> View:
-    """Return `view` behind `gate`."""
+    """Return `view` behind `gate`; methods of a class-based view that have gates of their own keep them."""
+    own = method_gates(view)
 
     @functools.wraps(view)
     def wrapper(*args: t.Any, **kwargs: t.Any) -> t.Any:
-        return pass_gate(gate, lambda: current_app.ensure_sync(view)(*args, **kwargs))
+        def run() -> t.Any:
+            return current_app.ensure_sync(view)(*args, **kwargs)
+
+        return run() if request.method in own else pass_gate(gate, run)
 
     gated_functions[view] = gate
     wrapper._ticketminer_gate = gate  # type: ignore[attr-defined]
@@ -86,16 +90,29 @@ def gated(view: View, gate: Gate) -> View:
 
 
 def gate_of(view: View) -> Gate | None:
-    """Return the gate that `view` stands behind, looking through other decorators."""
-    found: View | None = view
-    while found is not None:
-        gate = getattr(found, "_ticketminer_gate", None)
+    """Return the gate that all of `view` stands behind, looking through other decorators."""
+    for layer in _layers(view):
+        gate = getattr(layer, "_ticketminer_gate", None)
         if gate is None:
-            gate = _method_gate(found)
+            gate = _gate_on(layer, "dispatch_request")
         if gate is not None:
             return t.cast("Gate", gate)
-        found = getattr(found, "__wrapped__", None)
     return None
+
+
+def method_gates(view: View) -> dict[str, Gate]:
+    """Return the gates on single methods of a class-based view, by HTTP method."""
+    gates = {
+        method: gate
+        for layer in _layers(view)
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if (gate := _gate_on(layer, method.lower())) is not None
+    }
+    if "GET" in gates and not any(
+        hasattr(getattr(layer, "view_class", None), "head") for layer in _layers(view)
+    ):
+        gates["HEAD"] = gates["GET"]
+    return gates
 
 
 def pass_gate(gate: Gate, run: t.Callable[[], t.Any]) -> t.Any:
@@ -104,7 +121,7 @@ def pass_gate(gate: Gate, run: t.Callable[[], t.Any]) -> t.Any:
     check_production(site.app, site.settings)
     if request.method == "OPTIONS":
         return current_app.make_default_options_response()
-    after_this_request(functools.partial(mark_gated, site))
+    remember_gate()
     sale = gate.sale()
     if sale.price == 0 and not sale.donation:
         return run()
@@ -116,11 +133,13 @@ def pass_gate(gate: Gate, run: t.Callable[[], t.Any]) -> t.Any:
         if access is not None and opened:
             set_current(Payment(access.payment_id.hex(), access.amount, by_pass=True))
         elif request.method != "HEAD":
-            if access is not None:
-                return _use_pass(site, sale, access, run)
+            if access is not None and (response := _use_pass(site, sale, access, run)) is not None:
+                return response
             credential = header_credential(site.settings, site.secrets)
             if credential is not None:
                 return _pay(site, sale, binding, credential, run)
+            if access is not None and gate.required:
+                return _used_up(site, sale, binding, access)
     except InsecureTransport as problem:
         return problem_response(problem) if gate.required else run()
     except PaymentProblem as problem:
@@ -179,7 +198,10 @@ def _again(site: Site, sale: Sale, stored: StoredPayment, run: t.Callable[[], t.
     """Answer a credential that was settled before: as its pass would be, without charging again."""
     access = access_pass(stored, sale)
     if access is not None and access.single_use:
-        return _use_pass(site, sale, access, run)
+        response = _use_pass(site, sale, access, run)
+        if response is None:
+            raise already_delivered(site, stored)
+        return response
     if access is None or site.clock.now() >= (access.expires or 0):
         raise already_delivered(site, stored)
     set_current(Payment(stored.payment_id.hex(), stored.price, by_pass=True))
@@ -189,14 +211,12 @@ def _again(site: Site, sale: Sale, stored: StoredPayment, run: t.Callable[[], t.
     return response
 
 
-def _use_pass(site: Site, sale: Sale, access: AccessPass, run: t.Callable[[], t.Any]) -> Response:
+def _use_pass(site: Site, sale: Sale, access: AccessPass, run: t.Callable[[], t.Any]) -> Response | None:
+    """Open the view with a pass for one use; None when it was used before."""
     refuse_open_writes(site, sale.endpoint)
     use = site.ledger.begin_use(access.payment_id)
     if use is None:
-        raise PassInvalid(
-            "This pass opened its page once, and that has happened. Pay again to see it again.",
-            amount=str(sale.price),
-        )
+        return None
     set_current(Payment(access.payment_id.hex(), access.amount, by_pass=True))
     response = _run(site, sale, run, functools.partial(site.ledger.abandon_use, use))
     if not _delivered(response):
@@ -204,7 +224,17 @@ def _use_pass(site: Site, sale: Sale, access: AccessPass, run: t.Callable[[], t.
     elif not site.ledger.finish_use(use):
         raise InProgress("Another request took this pass over; send the same request again.", retry_after=1)
     else:
-        response.delete_cookie(cookie_name(access.area), path=request.path)
+        delete_pass_cookie(response, access, path=request_path())
+    return response
+
+
+def _used_up(site: Site, sale: Sale, binding: Binding, access: AccessPass) -> Response:
+    problem = PassInvalid(
+        "This pass opened its page once, and that has happened. Pay again to see it again.",
+        amount=str(sale.price),
+    )
+    response = payment_required(site, sale, binding, problem)
+    delete_pass_cookie(response, access, path=request_path())
     return response
 
 
@@ -230,29 +260,30 @@ def _delivered(response: Response) -> bool:
 
 def _release(site: Site, order: PaymentOrder, sale: Sale, reserved: Reservation) -> None:
     if site.ledger.release(reserved):
-        payment_released.send(
-            site.app, amount=order.price, endpoint=sale.endpoint, payment_id=order.payment_id.hex()
-        )
+        news = {"amount": order.price, "endpoint": sale.endpoint, "payment_id": order.payment_id.hex()}
+        tell(payment_released, site.app, **news)
 
 
 def _attach(site: Site, sale: Sale, stored: StoredPayment, response: Response) -> None:
     access = access_pass(stored, sale)
     if access is not None:
-        path = (request.root_path or "/") if sale.scope is not None else request.root_path + request.path
+        path = mounted("/") if sale.scope is not None else request_path()
         set_pass_cookie(response, access, site.passes, path=path, now=site.clock.now())
     add_receipt(response, full_receipt(site, stored, access))
 
 
-def _method_gate(view: View) -> Gate | None:
-    """Return the gate on a method of a class-based view."""
-    view_class = getattr(view, "view_class", None)
-    if view_class is None:
-        return None
-    for method in ("dispatch_request", "get", "post", "put", "patch", "delete"):
-        gate = getattr(getattr(view_class, method, None), "_ticketminer_gate", None)
-        if gate is not None:
-            return t.cast("Gate", gate)
-    return None
+def _layers(view: View) -> t.Iterator[View]:
+    """Yield `view` and what its decorators wrap."""
+    found: View | None = view
+    while found is not None:
+        yield found
+        found = getattr(found, "__wrapped__", None)
+
+
+def _gate_on(view: View, name: str) -> Gate | None:
+    """Return the gate on the method called `name` of a class-based view."""
+    method = getattr(getattr(view, "view_class", None), name, None)
+    return t.cast("Gate | None", getattr(method, "_ticketminer_gate", None))
 
 
 def _tickets(number: int) -> str:

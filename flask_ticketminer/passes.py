@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ HEADER = "TicketMiner-Pass"
 COOKIE_PREFIX = "ticketminer_pass_"
 
 _MAX_TOKEN = 1024
+_PLAIN = re.compile(r"[A-Za-z0-9._/-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +79,41 @@ def cookie_name(area: str) -> str:
     return COOKIE_PREFIX + hashlib.sha256(area.encode()).hexdigest()[:16]
 
 
+def cookie_path(path: str) -> str:
+    """Return the path for the cookie of a pass that opens `path` (percent-encoded, with the mount point).
+
+    It ends with the last directory before a character that a client may spell in several ways, since cookies are matched by
+    spelling.
+    """
+    plain = _PLAIN.match(path)
+    if plain is None or plain[0] == path:
+        return path
+    return path[: plain[0].rfind("/") + 1]
+
+
+def delete_pass_cookie(response: Response, access: AccessPass, *, path: str) -> None:
+    """Let the client forget the cookie for `access`. Parameters as for :func:`set_pass_cookie`."""
+    response.delete_cookie(
+        cookie_name(access.area),
+        path=cookie_path(path),
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
 def set_pass_cookie(
     response: Response, access: AccessPass, serializer: URLSafeSerializer, *, path: str, now: int
 ) -> None:
-    """Add the cookie for `access` to `response`: not for scripts, same site, secure where the request was."""
+    """Add the cookie for `access` to `response`: not for scripts, same site, secure where the request was.
+
+    :param path: what it opens, percent-encoded, with the mount point.
+    """
     response.set_cookie(
         cookie_name(access.area),
         access.token(serializer),
         max_age=None if access.expires is None else max(0, access.expires - now),
-        path=path,
+        path=cookie_path(path),
         secure=request.is_secure,
         httponly=True,
         samesite="Lax",

@@ -13,13 +13,16 @@ from flask_ticketminer.challenge import Challenge, new_challenge
 from flask_ticketminer.errors import PaymentProblem, Problem
 from flask_ticketminer.forsale import Sale, sale_of
 from flask_ticketminer.passes import HEADER
-from flask_ticketminer.site import Site
+from flask_ticketminer.site import Site, current_site
 from flask_ticketminer.wire import problem_response
 from miner.tokens import b64url, jcs
 
 SERVICE_HEADER = "X-TicketMiner-Service"
 RECEIPT_HEADER = "Payment-Receipt"
+WWW_AUTHENTICATE = "WWW-Authenticate"
 VARY = ("Accept", "Authorization", "Cookie", HEADER)
+
+_GATED = "ticketminer.gated"
 
 
 def payment_required(site: Site, sale: Sale, binding: Binding, problem: PaymentProblem) -> Response:
@@ -59,14 +62,22 @@ def challenge_again(site: Site, old: Challenge) -> Challenge:
     return fresh_challenge(site, _sale_again(site, old).price, binding)
 
 
-def payment_page(site: Site, old: Challenge, problem: Problem) -> Response:
-    """Return the 402 page once more, saying why the form was refused."""
-    response = _page(site, _sale_again(site, old), challenge := challenge_again(site, old), problem)
-    response.status_code = 402
-    add_challenge(response, challenge)
-    if problem.retry_after is not None:
+def payment_page(site: Site, old: Challenge, problem: Problem, *, same_offer: bool = False) -> Response:
+    """Return the 402 page once more, saying why the form was refused.
+
+    :param same_offer: keep the challenge and answer with the problem's own status: the tickets may be in this payment already,
+        and only the same form settles it.
+    """
+    sale = _sale_again(site, old)
+    challenge = old if same_offer else challenge_again(site, old)
+    response = _page(site, sale, challenge, problem)
+    response.status_code = problem.status if same_offer else 402
+    if not same_offer:
+        add_challenge(response, challenge)
+    elif problem.retry_after is not None:
         response.headers["Retry-After"] = str(problem.retry_after)
-    return mark_gated(site, response)
+    remember_gate()
+    return response
 
 
 def _sale_again(site: Site, old: Challenge) -> Sale:
@@ -80,7 +91,7 @@ def add_challenge(response: Response, challenge: Challenge) -> None:
     """Add `challenge` to an answer, which no cache may then keep."""
     # Accept-Payment is honoured where there is a choice; tickets are all there is, and the draft forbids a 402 without a
     # challenge, so a client that does not accept them is told so by the challenge itself.
-    response.headers["WWW-Authenticate"] = challenge.header()
+    response.headers[WWW_AUTHENTICATE] = challenge.header()
     response.headers["Cache-Control"] = "no-store"
 
 
@@ -100,15 +111,28 @@ def add_receipt(response: Response, document: dict[str, t.Any]) -> None:
         response.headers[RECEIPT_HEADER] = b64url(jcs(document))
 
 
-def mark_gated(site: Site, response: Response) -> Response:
-    """Keep shared caches from giving a paid answer away, and say where tickets are to be had."""
+def remember_gate() -> None:
+    """Note that the current request met a gate, for :func:`mark_gated`."""
+    request.environ[_GATED] = True
+
+
+def mark_gated(response: Response) -> Response:
+    """Keep caches from giving a paid answer away, and say where tickets are to be had.
+
+    Runs after every other ``after_request`` function of the application: one that makes everything public must not make
+    this public.
+    """
+    if not request.environ.get(_GATED):
+        return response
     cache = response.cache_control
-    if not cache.no_store:
+    if response.status_code >= 400 or WWW_AUTHENTICATE in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    elif not cache.no_store:
         cache.public = False
         cache.s_maxage = None
         cache.private = True
     response.vary.update(VARY)
-    response.headers[SERVICE_HEADER] = site.url()
+    response.headers[SERVICE_HEADER] = current_site().url()
     return response
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import typing as t
 
 from flask import Blueprint, Response, redirect, request
+from werkzeug.exceptions import HTTPException
 
+from flask_ticketminer.binding import mounted
 from flask_ticketminer.challenge import Challenge, read_challenge
 from flask_ticketminer.credential import Credential, decode_credential, read_credential
 from flask_ticketminer.donations import donate
@@ -48,22 +50,30 @@ def redeem() -> Response:
         stored, sale = _pay(site, credential)
     except PaymentProblem as problem:
         return _refused(problem, site, credential)
-    access = access_pass(stored, sale)
+    access = None if sale is None else access_pass(stored, sale)
     response = json_response(_answer(site, stored, access, credential.challenge.resource))
     _set_cookie(site, response, access, sale, credential.challenge.resource)
     return response
 
 
-def _pay(site: Site, credential: Credential, *, donate_rest: bool = False) -> tuple[StoredPayment, Sale]:
-    """Return the settled payment of `credential`, settling it now unless it already was."""
+def _pay(
+    site: Site, credential: Credential, *, donate_rest: bool = False
+) -> tuple[StoredPayment, Sale | None]:
+    """Return the settled payment of `credential`, settling it now unless it already was, and what it paid for.
+
+    The sale is None when it was settled before and the resource is no longer for sale: the change is still returned.
+    """
     challenge = credential.challenge
     if challenge is None:
         raise MalformedCredential("A payment repeats the challenge that it answers.")
     site.ledger.verify(credential.tickets)
     stored = site.ledger.find_payment(credential.payment_id)
-    sale = sale_of(site, challenge)
     if stored is not None and stored.is_settled:
-        return stored, sale
+        try:
+            return stored, sale_of(site, challenge)
+        except (Problem, HTTPException):
+            return stored, None
+    sale = sale_of(site, challenge)
     order = make_order(site, credential, sale, single_use=sale.valid_for is None, donate_rest=donate_rest)
     stored = site.ledger.pay_at_once(order, verified=True)
     if not stored.replayed:
@@ -93,9 +103,11 @@ def _answer(
     }
 
 
-def _set_cookie(site: Site, response: Response, access: AccessPass | None, sale: Sale, resource: str) -> None:
-    if access is not None:
-        path = (request.root_path or "/") if sale.scope is not None else resource.partition("?")[0]
+def _set_cookie(
+    site: Site, response: Response, access: AccessPass | None, sale: Sale | None, resource: str
+) -> None:
+    if access is not None and sale is not None:
+        path = mounted("/") if sale.scope is not None else resource.partition("?")[0]
         set_pass_cookie(response, access, site.passes, path=path, now=site.clock.now())
 
 
@@ -121,12 +133,15 @@ def _redeem_form(site: Site) -> Response:
     try:
         credential = _form_credential(site, challenge, request.form.get("tickets", ""))
         stored, sale = _pay(site, credential, donate_rest=request.form.get("donate_rest") == "yes")
-    except Problem as problem:
+    except PaymentProblem as problem:
         return payment_page(site, challenge, problem)
+    except Problem as problem:
+        return payment_page(site, challenge, problem, same_offer=True)
     resource = challenge.resource if credential.challenge is None else credential.challenge.resource
     response = t.cast("Response", redirect(resource, 303))
     response.headers["Cache-Control"] = "no-store"
-    _set_cookie(site, response, access_pass(stored, sale), sale, resource)
+    access = None if sale is None else access_pass(stored, sale)
+    _set_cookie(site, response, access, sale, resource)
     return response
 
 
