@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from flask import current_app, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from miner.tokens import jcs
 
@@ -99,6 +100,8 @@ def _body() -> tuple[str, str | None]:
     if request.max_content_length is None:
         request.max_content_length = MAX_BODY
     data = request.get_data()
+    if not request.content_length and len(data) >= request.max_content_length:
+        raise RequestEntityTooLarge  # Werkzeug cuts a chunked body off here without a word
     if not data and (request.form or request.files):
         fields = [[name, value] for name, value in request.form.items(multi=True)]
         for name, file in request.files.items(multi=True):

@@ -199,8 +199,11 @@ def form_parsed_early(make_app: MakeApp) -> Visitor:
 
 
 def chunked(body: bytes) -> dict[str, t.Any]:
-    environ = {"wsgi.input": io.BytesIO(body), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
-    return {"environ_overrides": environ, "content_type": "application/x-www-form-urlencoded"}
+    stream = {"wsgi.input": io.BytesIO(body), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    return {
+        "environ_overrides": stream | {"HTTP_TRANSFER_ENCODING": "chunked"},
+        "content_type": "application/x-www-form-urlencoded",
+    }
 
 
 def test_a_chunked_form_that_was_parsed_before_the_gate_is_still_what_was_paid_for(make_app: MakeApp) -> None:
@@ -213,9 +216,13 @@ def test_a_chunked_form_that_was_parsed_before_the_gate_is_still_what_was_paid_f
     assert visitor.client.post("/order", headers=token, **chunked(b"what=dear")).status_code == 402
 
 
-def test_a_body_that_nobody_paid_for_is_not_read_without_end(shop: Shop) -> None:
-    body = io.BytesIO(bytes(MAX_BODY + 1))
-    assert shop.app.test_client().post("/echo", data=body).status_code == 413
+@pytest.mark.parametrize("options", [lambda body: {"data": body}, chunked])
+def test_a_body_that_nobody_paid_for_is_neither_read_without_end_nor_cut_off(
+    make_app: MakeApp, options: Callable[[bytes], dict[str, t.Any]]
+) -> None:
+    app = make_app()
+    gate(app, "/echo", lambda: request.get_data(), "POST")
+    assert app.test_client().post("/echo", **options(bytes(MAX_BODY + 1))).status_code == 413
 
 
 # Caches
