@@ -56,7 +56,7 @@ def choose(
     available = sum(ticket.value for ticket in ordered)
     if available < amount:
         raise NotEnoughTickets(
-            f"{amount} tickets are needed and {available} are here; mine {amount - available} more first.",
+            f"This takes {amount} of the site's tickets and the wallet holds {available}; mine {amount - available} more.",
             needed=amount,
             available=available,
         )
