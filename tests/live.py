@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import pathlib
 import re
@@ -17,7 +16,6 @@ import typing as t
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from email.utils import formatdate
-from urllib.parse import urlencode, urlsplit
 
 from click.testing import CliRunner, Result
 from flask import Response, request
@@ -96,6 +94,10 @@ class LiveSite:
     def donated(self, fund: str) -> int:
         """Return how many tickets a fund was given, in tickets or in work."""
         return fund_total(self._site.database, fund)
+
+    def key_id(self, value: int) -> str:
+        """Return the id of the key that signs tickets of `value` now, as in the directory."""
+        return str(self._site.keys.current(value).key_id.hex())
 
     def balanced(self) -> bool:
         """Return whether the ledger's audit finds nothing."""
@@ -317,16 +319,3 @@ def answering(answer: bytes) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
-
-
-def post_form(url: str, fields: dict[str, str]) -> tuple[int, str]:
-    """Post the form of a 402 page as a browser without a wallet does; return status and ``Location``."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(t.cast(str, parts.hostname), parts.port)
-    with contextlib.closing(connection):
-        connection.request(
-            "POST", parts.path, urlencode(fields), {"Content-Type": "application/x-www-form-urlencoded"}
-        )
-        reply = connection.getresponse()
-        reply.read()
-        return reply.status, reply.headers.get("Location", "")

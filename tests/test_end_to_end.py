@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Callable, Iterator
 
@@ -86,6 +87,14 @@ def test_a_payment_too_large_for_a_header_is_redeemed_for_a_pass(site: LiveSite,
         assert get(wallet, site.url + "/book") == (200, "the book")
     assert site.requests.count("POST /ticketminer/redeem") == 1
     assert (site.paid(), site.unspent(), wallet.balance()) == (BOOK_PRICE, 0, 0)
+
+
+def test_a_request_with_a_body_is_paid_and_sent_whole(site: LiveSite, wallet: Wallet) -> None:
+    site.fill(wallet, 2)
+    body = os.urandom(100_000)
+    with httpx.Client(auth=TicketAuth(wallet)) as http:
+        assert http.post(site.url + "/echo", content=body).content == body
+    assert wallet.balance() == site.unspent() == 1
 
 
 def test_tickets_are_split_and_joined(site: LiveSite, wallet: Wallet, client: SiteClient) -> None:
