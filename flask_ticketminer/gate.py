@@ -47,7 +47,8 @@ from flask_ticketminer.wire import problem_response
 View = t.Callable[..., t.Any]
 V = t.TypeVar("V", bound=View)
 
-#: Functions that carry a gate, so that an application that registered one without it is found out.
+#: Functions that ``@ticket_required`` stands on, and what they wrap: an application that registered one without its gate is
+#: found out.
 gated_functions: weakref.WeakKeyDictionary[View, Gate] = weakref.WeakKeyDictionary()
 
 
@@ -70,7 +71,13 @@ def ticket_required(
             "A scope needs valid_for: a pass for many routes must say how long it lasts."
         )
     gate = Gate(price, valid_for, scope, required)
-    return t.cast("t.Callable[[V], V]", functools.partial(gated, gate=gate))
+
+    def decorate(view: V) -> V:
+        for layer in _layers(view):
+            gated_functions[layer] = gate
+        return t.cast("V", gated(view, gate))
+
+    return decorate
 
 
 def gated(view: View, gate: Gate) -> View:
@@ -84,7 +91,6 @@ def gated(view: View, gate: Gate) -> View:
 
         return run() if request.method in own else pass_gate(gate, run)
 
-    gated_functions[view] = gate
     wrapper._ticketminer_gate = gate  # type: ignore[attr-defined]
     return wrapper
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import logging
@@ -22,7 +23,7 @@ from werkzeug.test import TestResponse
 
 from flask_ticketminer import TicketMiner, current_payment, ticket_required, tickets_redeemed
 from flask_ticketminer.binding import MAX_BODY
-from flask_ticketminer.errors import ConfigurationError, OutcomeUnknown
+from flask_ticketminer.errors import ConfigurationError, OutcomeUnknown, UngatedView
 from miner.tokens import b64url
 
 HOUR = timedelta(hours=1)
@@ -186,6 +187,34 @@ def test_a_blueprint_in_another_keeps_its_own_price(make_app: MakeApp) -> None:
     app = make_app(tickets.init_app)
     app.register_blueprint(outer)
     assert app.test_client().get("/dear").get_json(force=True)["amount"] == "8"
+
+
+def test_a_gate_above_its_route_is_found_out_behind_other_decorators(make_app: MakeApp) -> None:
+    app = make_app()
+
+    def log_in(view: Callable[[], str]) -> Callable[[], str]:
+        return functools.wraps(view)(lambda: view())
+
+    @ticket_required(price=1)
+    @log_in
+    @app.get("/leak")
+    def leak() -> str:
+        return "free by mistake"
+
+    with pytest.raises(UngatedView, match="leak"):
+        app.test_client().get("/leak")
+
+
+def test_a_blueprint_gated_in_one_application_may_be_free_in_another(make_app: MakeApp) -> None:
+    tickets, club = TicketMiner(), Blueprint("club", __name__)
+    club.add_url_rule("/inside", "inside", lambda: "inside")
+    tickets.gate(club, price=1)
+    statuses = []
+    for setup in (tickets.init_app, TicketMiner):
+        app = make_app(setup)
+        app.register_blueprint(club)
+        statuses.append(app.test_client().get("/inside").status_code)
+    assert statuses == [402, 200]
 
 
 # Bodies
