@@ -38,13 +38,24 @@ class AccessPass:
     def single_use(self) -> bool:
         return self.expires is None
 
+    @property
+    def scope(self) -> str | None:
+        """The scope that it opens, so that a wallet can use it on other routes; None for a single request."""
+        kind, _, name = self.area.partition(":")
+        return name if kind == "scope" else None
+
     def token(self, serializer: URLSafeSerializer) -> str:
         """Return the text that carries the pass in a cookie or in ``TicketMiner-Pass``."""
         return serializer.dumps([b64url(self.payment_id), self.area, self.amount, self.expires])
 
     def document(self, serializer: URLSafeSerializer) -> dict[str, t.Any]:
         """Return the pass as answers show it."""
-        return {"token": self.token(serializer), "expires": self.expires, "single_use": self.single_use}
+        return {
+            "token": self.token(serializer),
+            "expires": self.expires,
+            "single_use": self.single_use,
+            "scope": self.scope,
+        }
 
 
 def area_of(binding: bytes, scope: str | None) -> str:

@@ -30,7 +30,7 @@ def payment_required(site: Site, sale: Sale, binding: Binding, problem: PaymentP
 
     The answer is returned, never raised: a host's error handler would drop its headers.
     """
-    challenge = fresh_challenge(site, sale.price, binding)
+    challenge = fresh_challenge(site, sale, binding)
     response = _page(site, sale, challenge, problem) if wants_html() else problem_response(problem)
     response.status_code = 402
     add_challenge(response, challenge)
@@ -39,19 +39,22 @@ def payment_required(site: Site, sale: Sale, binding: Binding, problem: PaymentP
 
 def offer_payment(site: Site, sale: Sale, binding: Binding, response: Response) -> Response:
     """Add a challenge to an answer that was given unpaid: paying would change it (RFC 9110 section 11.6.1)."""
-    add_challenge(response, fresh_challenge(site, sale.price, binding))
+    add_challenge(response, fresh_challenge(site, sale, binding))
     return response
 
 
-def fresh_challenge(site: Site, price: int, binding: Binding) -> Challenge:
-    """Return a new challenge of `price` tickets for the request that `binding` names."""
+def fresh_challenge(site: Site, sale: Sale, binding: Binding) -> Challenge:
+    """Return a new challenge of the price of `sale` for the request that `binding` names."""
+    details = {"redeem": site.url("/redeem"), "service": site.url()}
+    if sale.scope is not None:
+        details["scope"] = sale.scope
     return new_challenge(
         site.secrets,
         binding,
-        amount=price,
+        amount=sale.price,
         site_name=site.settings.site_name,
         expires=site.clock.now() + site.settings.challenge_life,
-        details={"redeem": site.url("/redeem"), "service": site.url()},
+        details=details,
         uses_authorization=site.settings.uses_authorization,
     )
 
@@ -59,7 +62,7 @@ def fresh_challenge(site: Site, price: int, binding: Binding) -> Challenge:
 def challenge_again(site: Site, old: Challenge) -> Challenge:
     """Return a fresh challenge for what `old` was for, at today's price where that can be told."""
     binding = Binding(old.method, old.resource, old.parameters.get("digest"), old.binding)
-    return fresh_challenge(site, _sale_again(site, old).price, binding)
+    return fresh_challenge(site, _sale_again(site, old), binding)
 
 
 def payment_page(site: Site, old: Challenge, problem: Problem, *, same_offer: bool = False) -> Response:

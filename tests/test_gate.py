@@ -95,6 +95,13 @@ def test_a_scope_opens_all_its_routes(visitor: Visitor) -> None:
     assert visitor.get("/premium/b").text == "b"
 
 
+def test_a_scope_is_told_to_wallets_without_cookies(visitor: Visitor) -> None:
+    sent = visitor.challenge("/premium/a")
+    details = json.loads(base64.urlsafe_b64decode(sent["request"] + "=="))["methodDetails"]
+    reply = visitor.pay("/premium/a", visitor.credential("/premium/a", [visitor.ticket(2)]))
+    assert (details["scope"], receipt(reply)["pass"]["scope"]) == ("premium", "premium")
+
+
 def test_a_redeemed_credential_opens_the_page_once(shop: Shop, visitor: Visitor) -> None:
     credential = visitor.credential("/once", [visitor.ticket()])
     reply = visitor.post("/redeem", credential)

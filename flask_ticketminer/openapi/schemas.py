@@ -66,6 +66,7 @@ def components(settings: Settings) -> dict[str, Schema]:
                 "token": _TEXT,
                 "expires": {"type": ["integer", "null"], "minimum": 0, "description": "Unix seconds."},
                 "single_use": {"type": "boolean"},
+                "scope": {"type": ["string", "null"]},
             }
         ),
         "RedeemResponse": _redeem_response(),
