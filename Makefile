@@ -30,7 +30,7 @@ lint: .venv/installed-test
 	$(bin)/mypy -p flask_ticketminer -p miner
 
 docs: .venv/installed-docs
-	$(bin)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(bin)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 ready:
