@@ -22,7 +22,9 @@ html_theme = "flask"
 html_title = f"Flask-TicketMiner {version}"
 html_show_sourcelink = False
 html_copy_source = False
-html_context = {"project_links": [ProjectLink("Changes", "changes.html"), ProjectLink("Protocol", "protocol.html")]}
+html_context = {
+    "project_links": [ProjectLink("Changes", "changes.html"), ProjectLink("Protocol", "protocol.html")]
+}
 html_sidebars = {
     "index": ["project.html", "localtoc.html", "searchbox.html"],
     "**": ["localtoc.html", "relations.html", "searchbox.html"],
