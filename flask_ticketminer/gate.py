@@ -13,6 +13,7 @@ import weakref
 from datetime import timedelta
 
 from flask import Response, current_app, request
+from werkzeug.exceptions import HTTPException
 
 from flask_ticketminer.binding import Binding, mounted, request_binding, request_path
 from flask_ticketminer.credential import Credential, header_credential
@@ -21,6 +22,7 @@ from flask_ticketminer.errors import (
     ConfigurationError,
     InProgress,
     InsecureTransport,
+    OutcomeUnknown,
     PassInvalid,
     PaymentProblem,
     PaymentRequired,
@@ -45,6 +47,7 @@ from flask_ticketminer.transport import check_production, check_transport
 from flask_ticketminer.wire import problem_response
 
 View = t.Callable[..., t.Any]
+T = t.TypeVar("T")
 V = t.TypeVar("V", bound=View)
 
 #: Functions that ``@ticket_required`` stands on, and what they wrap: an application that registered one without its gate is
@@ -188,9 +191,8 @@ def _pay(
     set_current(Payment(credential.payment_id.hex(), order.price))
     response = _run(site, sale, run, functools.partial(_release, site, order, sale, reserved))
     if not _delivered(response):
-        _release(site, order, sale, reserved)
         return response
-    settled = site.ledger.settle(reserved)
+    settled = _surely(lambda: site.ledger.settle(reserved))
     if settled is None:
         raise InProgress(
             "Another request took this payment over; send the same request again.", retry_after=1
@@ -226,11 +228,10 @@ def _use_pass(site: Site, sale: Sale, access: AccessPass, run: t.Callable[[], t.
     set_current(Payment(access.payment_id.hex(), access.amount, by_pass=True))
     response = _run(site, sale, run, functools.partial(site.ledger.abandon_use, use))
     if not _delivered(response):
-        site.ledger.abandon_use(use)
-    elif not site.ledger.finish_use(use):
+        return response
+    if not _surely(lambda: site.ledger.finish_use(use)):
         raise InProgress("Another request took this pass over; send the same request again.", retry_after=1)
-    else:
-        delete_pass_cookie(response, access, path=request_path())
+    delete_pass_cookie(response, access, path=request_path())
     return response
 
 
@@ -245,19 +246,45 @@ def _used_up(site: Site, sale: Sale, binding: Binding, access: AccessPass) -> Re
 
 
 def _run(site: Site, sale: Sale, run: t.Callable[[], t.Any], undo: t.Callable[[], object]) -> Response:
-    """Run the view; whatever it raises goes on to the host, after `undo`."""
+    """Run the view. When it fails, `undo` what was begun; whatever it raises goes on to the host."""
     try:
-        response = current_app.make_response(run())
+        response = _answer(run)
         if _delivered(response):
             refuse_open_writes(site, sale.endpoint)
-        else:
-            discard_open_writes(site)
     except BaseException as error:
-        discard_open_writes(site)
-        with contextlib.suppress(Problem):  # the lease gives the tickets back where the database cannot now
-            undo()
+        _undo(site, undo)
         raise _ViewRaised(error) from error
+    if not _delivered(response):
+        _undo(site, undo)
     return response
+
+
+def _answer(run: t.Callable[[], t.Any]) -> Response:
+    try:
+        return current_app.make_response(run())
+    except HTTPException as error:
+        # abort(redirect(…)) delivers as returning it would.
+        if error.response is None or error.response.status_code >= 400:
+            raise
+        return current_app.make_response(error.response)
+
+
+def _undo(site: Site, undo: t.Callable[[], object]) -> None:
+    discard_open_writes(site)
+    with contextlib.suppress(Problem):  # the lease gives the tickets back where the database cannot now
+        undo()
+
+
+def _surely(step: t.Callable[[], T]) -> T:
+    """Return what `step` returns, taken once more when its outcome is unknown.
+
+    The step compares the fencing number, so the second time finds what the first one did. The view has run by now: an
+    answer that could not be repeated would be paid for and never seen.
+    """
+    try:
+        return step()
+    except OutcomeUnknown:
+        return step()
 
 
 def _delivered(response: Response) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from flask import Blueprint, Flask, current_app
+from flask import Blueprint, Flask, abort, current_app, redirect
 from flask.views import MethodView
 from sites import SECRET, Shop
 from visitor import Visitor, authorization, cause, challenge_parameters, receipt
@@ -25,7 +25,7 @@ from flask_ticketminer import (
     ticket_required,
     tickets_redeemed,
 )
-from flask_ticketminer.errors import ConfigurationError, UngatedView
+from flask_ticketminer.errors import ConfigurationError, OutcomeUnknown, UngatedView
 from flask_ticketminer.secrets import Secrets
 from miner.tokens import b64url
 
@@ -156,6 +156,31 @@ def test_a_redirect_counts_as_delivered(visitor: Visitor) -> None:
     ticket = visitor.ticket()
     assert visitor.pay("/moved", visitor.credential("/moved", [ticket])).status_code == 302
     assert cause(visitor.pay("/once", visitor.credential("/once", [ticket]))) == (402, "ticket-spent")
+
+
+def test_an_answer_by_abort_counts_like_one_returned(shop: Shop, visitor: Visitor) -> None:
+    def leave() -> None:
+        abort(redirect("/elsewhere"))
+
+    shop.app.add_url_rule("/leave", "leave", ticket_required(price=1)(leave))
+    reply = visitor.pay("/leave", visitor.credential("/leave", [visitor.ticket()]))
+    assert reply.status_code == 302
+    assert visitor.get("/ticketminer/stats").json["value"]["paid"] == 1
+
+
+def test_a_settlement_whose_outcome_is_unknown_is_asked_for_again(shop: Shop, visitor: Visitor) -> None:
+    credential = visitor.credential("/once", [visitor.ticket()])
+    ledger = shop.app.extensions["ticketminer"].ledger
+    settle = ledger.settle
+
+    def lose_the_answer(reservation: object) -> None:
+        ledger.settle = settle
+        settle(reservation)
+        raise OutcomeUnknown("the connection broke while it was committed")
+
+    ledger.settle = lose_the_answer
+    assert visitor.pay("/once", credential).status_code == 200
+    assert shop.balanced()
 
 
 def test_head_and_options_never_charge(shop: Shop, visitor: Visitor) -> None:
