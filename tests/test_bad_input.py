@@ -69,7 +69,10 @@ def test_a_forged_job_is_refused(visitor: Visitor) -> None:
     job, output = visitor.job(), visitor.output()
     token = job["job"]
     altered = token[:-2] + ("AA" if not token.endswith("AA") else "BB")
-    assert cause(visitor.post("/submit", {**visitor.share(job, output), "job": altered})) == (400, "forged-job")
+    assert cause(visitor.post("/submit", {**visitor.share(job, output), "job": altered})) == (
+        400,
+        "forged-job",
+    )
 
 
 def test_a_job_of_another_site_is_refused(make_site: Callable[..., Shop], visitor: Visitor) -> None:
