@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 import typing as t
 
+from flask_ticketminer.neighbour import check_miner
+
 if t.TYPE_CHECKING:
     from flask_ticketminer.current import Payment, current_payment
     from flask_ticketminer.extension import TicketMiner
@@ -47,6 +49,7 @@ _HOMES = {
 def __getattr__(name: str) -> t.Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    check_miner()
     value = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'signals')}"), name)
     globals()[name] = value
     return value

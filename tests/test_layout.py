@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -54,3 +56,38 @@ def test_pages_run_no_script_and_carry_no_inline_style(file: Path) -> None:
 def test_pages_name_no_other_host(file: Path) -> None:
     text = file.read_text().replace('xmlns="http://www.w3.org/2000/svg"', "")
     assert not re.search(r"(https?:)?//[a-z0-9]|@import|url\(\s*[\"']?(?!data)[^)\"']*//", text)
+
+
+@pytest.mark.parametrize("name", ["miner.py", "miner/__init__.py"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-c", "from flask_ticketminer import TicketMiner"),
+        ("-c", "from flask_ticketminer.testing import TicketClient"),
+        ("-m", "flask", "--help"),
+    ],
+    ids=["extension", "testing", "command-line"],
+)
+def test_a_hosts_own_miner_is_named_when_it_stands_in_the_way(
+    tmp_path: Path, name: str, words: tuple[str, ...]
+) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    assert last_error(tmp_path, *words) == f"ImportError: {taken(file)}"
+
+
+def test_an_application_called_miner_is_told_so(tmp_path: Path) -> None:
+    file = tmp_path / "miner.py"
+    file.write_text("from flask_ticketminer import TicketMiner")
+    assert last_error(tmp_path, "miner.py") == f"ImportError: {taken(file)}"
+
+
+def taken(file: Path) -> str:
+    return f"{file} is taken for the package 'miner' of Flask-TicketMiner: give it another name."
+
+
+def last_error(folder: Path, *words: str) -> str:
+    result = subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    return result.stderr.splitlines()[-1]

@@ -12,6 +12,9 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_ticketminer.errors import TicketMinerError
+from flask_ticketminer.neighbour import check_miner
+
+check_miner()  # ``python -m flask`` loads this before the application
 
 C = t.TypeVar("C", bound=t.Callable[..., t.Any])
 

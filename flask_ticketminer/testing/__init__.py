@@ -18,6 +18,8 @@ from __future__ import annotations
 import importlib
 import typing as t
 
+from flask_ticketminer.neighbour import check_miner
+
 if t.TYPE_CHECKING:
     from flask_ticketminer.testing.client import PaidRequest, TicketClient
     from flask_ticketminer.testing.wallets import wallet
@@ -30,6 +32,7 @@ _HOMES = {"PaidRequest": "client", "TicketClient": "client", "wallet": "wallets"
 def __getattr__(name: str) -> t.Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    check_miner()
     value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
