@@ -12,7 +12,7 @@ from flask_ticketminer.challenge import OTHER_HEADER, Challenge, read_challenge
 from flask_ticketminer.config import Settings
 from flask_ticketminer.errors import MalformedCredential, TooManyOutputs, TooManyTickets
 from flask_ticketminer.secrets import Secrets
-from miner.tokens import MODULUS_SIZE, CodecError, Token, b64url, decode_json, hex_bytes, unb64url
+from miner.tokens import MODULUS_SIZE, CodecError, Token, decode_json, hex_bytes, unb64url
 
 MAX_HEADER = 7000
 """Characters of a credential in a header field: gunicorn refuses fields over 8,190 bytes."""
@@ -130,20 +130,6 @@ def read_credential(
         raise MalformedCredential(str(error), cause=error.cause) from error
     challenge = None if exchange else read_challenge(secrets, members["challenge"])
     return Credential(challenge, tokens, blinded)
-
-
-def encode_credential(credential: Credential) -> dict[str, t.Any]:
-    """Return the JSON members of `credential`."""
-    payload = {
-        "tickets": [b64url(ticket.to_bytes()) for ticket in credential.tickets],
-        "outputs": [
-            {"key_id": output.key_id.hex(), "blinded_message": b64url(output.blinded_message)}
-            for output in credential.outputs
-        ],
-    }
-    if credential.challenge is None:
-        return {"payload": payload}
-    return {"challenge": credential.challenge.echo(), "payload": payload}
 
 
 def _output(member: object) -> Output:

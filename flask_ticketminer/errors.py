@@ -20,7 +20,7 @@
         │                                TooManyTickets, TooManyOutputs, TicketRepeated, OutputRepeated,
         │                                KeyNotSigning, UnknownKey, RetiredKey, ExpiredKey, ForeignTicket,
         │                                BadSignature, TicketSpent, PassInvalid
-        └── Unavailable (503)            DatabaseBusy, OutcomeUnknown, MintUnavailable, NoWork
+        └── Unavailable (503)            DatabaseBusy, OutcomeUnknown, MintUnavailable
 """
 
 from __future__ import annotations
@@ -381,8 +381,3 @@ class OutcomeUnknown(Unavailable):
 class MintUnavailable(Unavailable):
     cause = "mint-unavailable"
     title = "Tickets cannot be signed now"
-
-
-class NoWork(Unavailable):
-    cause = "no-work"
-    title = "No work to hand out"

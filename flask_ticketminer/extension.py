@@ -17,6 +17,7 @@ from flask_ticketminer.donations import register_donations
 from flask_ticketminer.errors import ConfigurationError, UngatedView
 from flask_ticketminer.forsale import Gate, Price
 from flask_ticketminer.gate import gate_of, gated, gated_functions, method_gates
+from flask_ticketminer.mint.directory import WELL_KNOWN
 from flask_ticketminer.mint.key_pool import pooled_keys
 from flask_ticketminer.mint.keys import generate_rsa
 from flask_ticketminer.paywall import mark_gated
@@ -32,8 +33,6 @@ if t.TYPE_CHECKING:
     from sqlalchemy import Engine, MetaData
 
 PaywallCallback = t.Callable[..., t.Any]
-
-WELL_KNOWN = "/.well-known/private-token-issuer-directory"
 
 
 class TicketMiner:

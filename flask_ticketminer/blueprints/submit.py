@@ -135,8 +135,8 @@ def _check_value(job: Job, members: dict[str, t.Any]) -> None:
 
 
 def _check_work(site: Site, job: Job, share: bytes) -> None:
-    digest = ALGORITHMS[job.algorithm].hash(share)
-    if int.from_bytes(digest, "little") > site.settings.target(job.algorithm, job.value):
+    algorithm = ALGORITHMS[job.algorithm]
+    if not algorithm.meets(algorithm.hash(share), site.settings.target(job.algorithm, job.value)):
         raise ShareMissesTarget(
             "This nonce does not meet the job's target: its digest is too large. Search on."
         )

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from flask_ticketminer.mint.keys import KeyRing, MintKey
 from miner.tokens import TOKEN_TYPE, b64url
 
+WELL_KNOWN = "/.well-known/private-token-issuer-directory"
 MEDIA_TYPE = "application/private-token-issuer-directory"
-"""RFC 9578 section 4."""
+"""RFC 9578 section 4: where it is found, whatever the prefix, and what it is."""
 MAX_AGE = 600
 """Seconds for which anyone may cache the directory."""
 _KEPT = 8

@@ -8,7 +8,7 @@ from flask import has_request_context, request
 
 from flask_ticketminer import errors
 from flask_ticketminer.config import Settings
-from flask_ticketminer.mint.directory import MEDIA_TYPE
+from flask_ticketminer.mint.directory import MEDIA_TYPE, WELL_KNOWN
 from flask_ticketminer.openapi.examples import examples
 from flask_ticketminer.openapi.problems import (
     HELD,
@@ -28,7 +28,6 @@ from miner.tokens import MAX_AMOUNT
 if t.TYPE_CHECKING:
     from flask_ticketminer.site import Site
 
-WELL_KNOWN = "/.well-known/private-token-issuer-directory"
 _FORM = "application/x-www-form-urlencoded"
 _HTML: Schema = {"text/html": {"schema": {"type": "string"}}}
 _ETAG: Schema = {"ETag": {"schema": {"type": "string"}}}

@@ -15,9 +15,6 @@ from miner.client import SiteClient
 from miner.transport import Purpose, open_http, origin_of
 from miner.wallet import Wallet
 
-BACKUP_AT = 8
-"""Tickets from which on the backup words are worth writing down."""
-
 
 class Session:
     """Opens what is needed when it is needed, and closes it at the end."""

@@ -38,21 +38,6 @@ class Submission(t.Protocol):
     def next_job(self) -> t.Any: ...
 
 
-class Recovery(t.Protocol):
-    """What became of requests that had no answer: how many went through, were refused, are still open."""
-
-    @property
-    def settled(self) -> int: ...
-    @property
-    def released(self) -> int: ...
-    @property
-    def pending(self) -> int: ...
-    @property
-    def value(self) -> int: ...
-    @property
-    def problems(self) -> Sequence[str]: ...
-
-
 class Client(t.Protocol):
     """One site's jobs and shares."""
 
@@ -72,4 +57,4 @@ class Client(t.Protocol):
         """Write a share down without sending it; :meth:`recover` does. Called from any thread."""
 
     def recover(self) -> t.Any:
-        """Send everything without an answer again, as it was written down; return a :class:`Recovery`."""
+        """Send everything without an answer again, as it was written down."""
