@@ -60,11 +60,10 @@ def binding_digest(fingerprint: str | None) -> bytes:
 
     The path stands for the view's arguments: what converters and URL preprocessors make of it need have no faithful text.
     """
-    hosts = current_app.url_map.host_matching or current_app.subdomain_matching
     content: dict[str, t.Any] = {
         "method": _method(),
         "endpoint": request.endpoint,
-        "host": request.host if hosts else None,
+        "host": request.host if current_app.subdomain_matching else None,
         "path": quote(request.path, safe=_IN_PATH),
         "query": _query(),
         "body": fingerprint,

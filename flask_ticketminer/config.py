@@ -30,8 +30,18 @@ DEFAULT_CONSENT = (
     "tickets that pay for things on this site. Tickets are site credit, not money, and they expire."
 )
 
-_DEFAULT_SECRETS = frozenset({"dev", "secret", "change me", "changeme", "change-me", "password", "test"})
 _MIN_SECRET = 16
+"""Characters: what people write for the time being is shorter."""
+_PUBLISHED_SECRETS = frozenset(
+    {
+        b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
+        b'_5#y2L"F4Q8z\n\xec]/',
+        b"A0Zr98j/3yX R~XHH!jmN]LWX/,?RT",
+        b"hard to guess string",
+        b"you-will-never-guess",
+    }
+)
+"""Long enough, but printed in Flask's documentation or in the tutorials that everybody copies from."""
 _FUND = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
@@ -142,8 +152,12 @@ def weak_secrets(app: Flask, settings: Settings) -> list[str]:
     return [
         key
         for key, value in candidates.items()
-        if value is not None and (len(value) < _MIN_SECRET or str(value).lower() in _DEFAULT_SECRETS)
+        if value is not None and (len(value) < _MIN_SECRET or _bytes(value) in _PUBLISHED_SECRETS)
     ]
+
+
+def _bytes(secret: str | bytes) -> bytes:
+    return secret.encode() if isinstance(secret, str) else secret
 
 
 class _Reader:

@@ -76,11 +76,16 @@ class TicketMiner:
         Settings are read here, once, from ``TICKETMINER_…`` keys; later changes have no effect. They are listed in
         ``docs/config.rst`` and by ``flask ticketminer config``.
 
-        :raises ConfigurationError: a setting cannot work, or `app` was set up before.
+        :raises ConfigurationError: a setting cannot work, `app` was set up before, or it uses ``host_matching``.
         """
         if "ticketminer" in app.extensions:
             raise ConfigurationError(
                 "Tickets are already set up on this application: call either TicketMiner(app) or init_app(app), and once."
+            )
+        if app.url_map.host_matching:
+            raise ConfigurationError(
+                "host_matching gives every route a host, and the endpoints of the tickets have none: they would be found nowhere. "
+                "Serve each host by an application of its own, or use subdomain_matching."
             )
         settings = read_settings(app)
         site = Site(app, self, settings)

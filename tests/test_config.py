@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from flask_ticketminer import TicketMiner, ticket_required
+from flask_ticketminer.config import PREFIX
 from flask_ticketminer.errors import ConfigurationError
+
+DOCUMENTED = Path(__file__).parent.parent / "docs/config.rst"
 
 
 @pytest.fixture
@@ -67,6 +72,25 @@ def test_defaults_are_written_back(make_app: Callable[..., Flask]) -> None:
     assert make_app().config["TICKETMINER_EPOCH_DAYS"] == 7
 
 
+def test_every_setting_is_documented_and_nothing_else(make_app: Callable[..., Flask]) -> None:
+    documented = re.findall(r"^\.\. data:: (\w+)$", DOCUMENTED.read_text(), re.MULTILINE)
+    assert sorted(documented) == sorted(key for key in make_app().config if key.startswith(PREFIX))
+
+
+def test_documented_numbers_are_the_defaults(make_app: Callable[..., Flask]) -> None:
+    numbers = re.findall(
+        r"^\.\. data:: (\w+)\n\n   .*?Default: (\d+)\.", DOCUMENTED.read_text(), re.MULTILINE
+    )
+    assert len(numbers) == 9
+    assert {key: int(number) for key, number in numbers}.items() <= make_app().config.items()
+
+
+def test_an_application_that_routes_by_host_is_refused(tmp_path: Path) -> None:
+    app = Flask("hosts", host_matching=True, static_host="shop.example", instance_path=str(tmp_path))
+    with pytest.raises(ConfigurationError, match="host_matching"):
+        TicketMiner(app)
+
+
 def test_a_site_name_defaults_to_the_server_name(make_app: Callable[..., Flask]) -> None:
     app = make_app(SERVER_NAME="shop.example")
     assert app.extensions["ticketminer"].settings.site_name == "shop.example"
@@ -87,8 +111,11 @@ def test_a_missing_secret_key_says_how_to_make_one(make_app: Callable[..., Flask
 @pytest.mark.parametrize(
     "reach", [{"base_url": "https://shop.example"}, {"headers": {"X-Forwarded-For": "203.0.113.5"}}]
 )
-def test_production_refuses_a_weak_secret(make_app: Callable[..., Flask], reach: dict[str, t.Any]) -> None:
-    app = make_app(SECRET_KEY="change me", PROPAGATE_EXCEPTIONS=True)
+@pytest.mark.parametrize("secret", ["change me", b"dev", "hard to guess string", b'_5#y2L"F4Q8z\n\xec]/'])
+def test_production_refuses_a_weak_secret(
+    make_app: Callable[..., Flask], reach: dict[str, t.Any], secret: str | bytes
+) -> None:
+    app = make_app(SECRET_KEY=secret, PROPAGATE_EXCEPTIONS=True)
     app.add_url_rule("/x", "x", ticket_required(price=1)(lambda: "x"))
     with pytest.raises(ConfigurationError, match="SECRET_KEY"):
         app.test_client().get("/x", **reach)
