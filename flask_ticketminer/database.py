@@ -212,7 +212,8 @@ class Database:
         if self.is_sqlite:
             pathlib.Path(self.url.database or "").parent.mkdir(parents=True, exist_ok=True)
             return create_engine(self.url)
-        return create_engine(self.url, pool_pre_ping=True, pool_recycle=300, isolation_level="READ COMMITTED")
+        # No ping before each use: a connection that has died fails at the first statement, and the unit is repeated.
+        return create_engine(self.url, pool_recycle=300, isolation_level="READ COMMITTED")
 
     def _before_fork(self) -> None:
         """Let this process's writer finish and close idle SQLite files.

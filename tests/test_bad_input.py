@@ -120,10 +120,11 @@ def test_a_nonce_of_another_job_is_worth_nothing(visitor: Visitor) -> None:
     assert [cause(reply) for reply in replies] == [(422, "share-misses-target")] * 2
 
 
-def test_the_same_share_again_gets_the_same_signature(shop: Shop, visitor: Visitor) -> None:
+@pytest.mark.parametrize("seconds", [0, 3600], ids=["at-once", "after-its-job"])
+def test_the_same_share_again_gets_the_same_signature(shop: Shop, visitor: Visitor, seconds: int) -> None:
     body = visitor.share(visitor.job(), visitor.output())
     first = visitor.post("/submit", body)
-    shop.clock.advance(3600)
+    shop.clock.advance(seconds)
     assert visitor.post("/submit", body).json == {**first.json, "next": None}
 
 

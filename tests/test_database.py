@@ -196,6 +196,28 @@ def test_a_terminated_backend_is_replaced(postgres_url: str) -> None:
     database.dispose()
 
 
+@pytest.mark.parametrize("unit", [Database.transaction, Database.read])
+def test_connections_that_died_while_idle_are_not_noticed(
+    postgres_url: str, unit: t.Callable[..., t.Any]
+) -> None:
+    database = Database(postgres_url)
+    both = [database.engine.connect() for _ in range(2)]
+    for connection in both:
+        connection.close()
+    other = create_engine(postgres_url)
+    with other.connect() as killer:
+        killed = killer.execute(
+            text(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        ).all()
+    other.dispose()
+    assert len(killed) == 2
+    assert unit(database, lambda connection: connection.execute(text("SELECT 1")).scalar()) == 1
+    database.dispose()
+
+
 def test_an_unsafe_commit_is_an_unknown_outcome(postgres_url: str) -> None:
     """PostgreSQL warns with SQLSTATE 01000 when a commit may not be replicated; a deferred trigger says the same here."""
     database = Database(postgres_url)
