@@ -10,7 +10,8 @@ import httpx
 
 from miner.errors import ForeignRequest
 from miner.payment.budget import Budget
-from miner.payment.payer import PASS_FIELD, Payer, Send, Wait
+from miner.payment.payer import PASS_FIELD, Payer
+from miner.payment.steps import Send, Wait
 from miner.transport import Call, Reply, lower_headers, origin_of, too_large
 from miner.wallet import Wallet
 

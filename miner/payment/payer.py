@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
 
 from miner.answers import is_path, nonsense, refusal
 from miner.dialogue.booking import book, settle_payment
@@ -22,6 +21,7 @@ from miner.errors import (
 from miner.payment.budget import Budget
 from miner.payment.challenge import HEADERS, Challenge, body_digest, find_challenge
 from miner.payment.prepared import PreparedPayment, payment_code, prepared_payment, resource_name
+from miner.payment.steps import PaySteps, Send, Wait
 from miner.tokens import CodecError, decode_json, unb64url
 from miner.transport import Call, Reply, Steps, check_transport, origin_of
 from miner.wallet import Draft, HeldTicket, StoredPass, Wallet, choose
@@ -47,23 +47,6 @@ _MENDED = (
 _DELIVERED = (
     "This was paid and has been delivered once; its change is in the wallet. To get it again, pay again."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """A step: send the visitor's own request, with these headers added to it and no others of ours."""
-
-    headers: t.Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """A step: let this many seconds pass."""
-
-    seconds: int
-
-
-PaySteps: t.TypeAlias = t.Generator[Call | Send | Wait, Reply, None]
 
 
 class Payer:
