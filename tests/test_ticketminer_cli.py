@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import pathlib
+import re
 import threading
 import typing as t
 from collections.abc import Iterator
@@ -134,6 +135,13 @@ def test_help_lists_the_commands_and_every_exit_code(run: Run) -> None:
         for name in ("mine", "get", "pay", "donate", "wallet", "jobs", "info", "config")
     )
     assert all(f"\n    {status.value} " in words for status in Status)
+
+
+def test_the_documentation_lists_the_exit_codes_as_the_help_does(run: Run) -> None:
+    page = (pathlib.Path(__file__).parent.parent / "docs/visitors.md").read_text()
+    documented = re.findall(r"^\| (\d+) \| (.+) \|$", page, re.MULTILINE)
+    assert documented == re.findall(r"^ +(\d+) +(.+)$", run("--help").stdout, re.MULTILINE)
+    assert [int(code) for code, _ in documented] == list(Status)
 
 
 @pytest.mark.parametrize("command", sorted(main.commands))
