@@ -115,13 +115,14 @@ class Database:
         """
         return self._repeat(lambda: self._run_once(work))
 
-    def read(self, work: Work[T], *, snapshot: bool = False) -> T:
+    def read(self, work: Work[T], *, snapshot: bool = False, attempts: int = ATTEMPTS) -> T:
         """Run `work`, which only reads, and return its result.
 
         :param snapshot: every statement sees the same moment.
+        :param attempts: times it is run at most.
         :raises DatabaseBusy: the database did not answer in time.
         """
-        return self._repeat(lambda: self._read_once(work, snapshot))
+        return self._repeat(lambda: self._read_once(work, snapshot), attempts)
 
     def now(self) -> int:
         """Return the Unix time by the database's clock."""
@@ -134,7 +135,7 @@ class Database:
                 self._engine.dispose()
                 self._engine = None
 
-    def _repeat(self, attempt: t.Callable[[], T]) -> T:
+    def _repeat(self, attempt: t.Callable[[], T], attempts: int = ATTEMPTS) -> T:
         started = time.monotonic()
         for count in itertools.count(1):
             try:
@@ -144,7 +145,7 @@ class Database:
             except (DBAPIError, PoolTimeout) as error:
                 if isinstance(error, DBAPIError) and classify(error) is Failure.FINAL:
                     raise
-                if count == ATTEMPTS or time.monotonic() - started > PATIENCE:
+                if count >= attempts or time.monotonic() - started > PATIENCE:
                     raise DatabaseBusy(
                         "The site's database is busy or cannot be reached. Send the same request again later."
                     ) from error

@@ -1,4 +1,4 @@
-"""Donations: the route that takes them, and the template globals that ask for them."""
+"""Donations: the route that takes them, and the template functions that ask for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from flask_ticketminer.current import current_payment
 from flask_ticketminer.errors import BadAmount, UnknownFund
 from flask_ticketminer.forsale import Gate
 from flask_ticketminer.gate import gated
-from flask_ticketminer.mint.statistics import fund_total
 from flask_ticketminer.paywall import SERVICE_HEADER
 from flask_ticketminer.site import Site, current_site
 from miner.tokens import CodecError, parse_amount
@@ -41,12 +40,10 @@ def _thanks() -> Response:
     """Thank whoever donated."""
     site = current_site()
     name, fund = _fund(site, request.args.get("fund"))
-    page = render_template(
-        "ticketminer/thanks.html",
-        amount=current_payment.amount,
-        fund=fund,
-        total=fund_total(site.database, name),
-    )
+    given, before = current_payment.amount, site.funds.total(name)
+    if before is not None and not current_payment.by_pass:
+        before += given  # this gift is booked once it has been thanked for
+    page = render_template("ticketminer/thanks.html", amount=given, fund=fund, total=before)
     return make_response(page)
 
 
@@ -77,21 +74,23 @@ def donate_banner(fund: str | None = None, style: str = "large-coffee", **texts:
             text=texts.get("text"),
             minimum=entry.minimum,
             default=entry.default,
-            total=fund_total(site.database, name),
+            total=site.funds.total(name),
             donate_url=site.url("/donate"),
         )
     )
 
 
-def donated(fund: str | None = None) -> int:
-    """Return the tickets donated to `fund` so far, by payment and by work."""
+def donated(fund: str | None = None) -> int | str:
+    """Return the tickets donated to `fund` so far, by payment and by work; "–" while the database does not answer."""
     site = current_site()
-    return fund_total(site.database, _fund(site, fund)[0])
+    total = site.funds.total(_fund(site, fund)[0])
+    return "–" if total is None else total
 
 
 def register_donations(app: Flask) -> None:
-    """Make the template globals known to `app`, and point embedding pages at the service document."""
-    app.jinja_env.globals.update(ticketminer_donate=donate_banner, ticketminer_donated=donated)
+    """Make the template functions known to `app`, and point embedding pages at the service document."""
+    # Not as globals of app.jinja_env: touching that would freeze the host's Jinja options.
+    app.context_processor(lambda: {"ticketminer_donate": donate_banner, "ticketminer_donated": donated})
     app.after_request(_mark_embedding)
 
 

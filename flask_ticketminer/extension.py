@@ -71,7 +71,7 @@ class TicketMiner:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Set up `app`: settings, endpoints, template globals. Opens no file, socket, thread or connection.
+        """Set up `app`: settings, endpoints, template functions. Opens no file, socket, thread or connection.
 
         Settings are read here, once, from ``TICKETMINER_…`` keys; later changes have no effect. They are listed in
         ``docs/config.rst`` and by ``flask ticketminer config``.
@@ -198,7 +198,19 @@ class _FirstRequest:
                 self.site.method_gates[endpoint] = by_method
             gate_found = gate_found or next(iter(by_method.values()), None)
             if gate_found is not None:
+                self._refuse_subdomains(endpoint)
+            if gate_found is not None:
                 self.site.gates[endpoint] = gate_found
+
+    def _refuse_subdomains(self, endpoint: str) -> None:
+        """Refuse a gate where our endpoints cannot be reached: its 402 would name addresses that are not there."""
+        rules = self.site.app.url_map.iter_rules
+        ours = {rule.subdomain for rule in rules("ticketminer.redeem.redeem")}
+        if any(rule.subdomain not in ours for rule in rules(endpoint)):
+            raise ConfigurationError(
+                f"The gated view of {endpoint!r} stands on a subdomain, where {self.site.settings.url_prefix}/… does not "
+                "exist, so it could not be paid for. Gate routes of the main host only."
+            )
 
     def _depth(self, blueprint: Blueprint) -> int:
         """Return how deeply `blueprint` is nested at most."""

@@ -147,4 +147,5 @@ def announce(site: Site, order: PaymentOrder, endpoint: str | None) -> None:
         return
     tell(tickets_redeemed, app, amount=order.price, endpoint=endpoint, payment_id=order.payment_id.hex())
     if order.kind == "donation":
+        site.funds.forget(order.fund)
         tell(donation_received, app, amount=order.price, fund=order.fund)

@@ -14,6 +14,7 @@ from flask_ticketminer.config import Settings
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import ConfigurationError
 from flask_ticketminer.mint.directory import Directory
+from flask_ticketminer.mint.funds import FundTotals
 from flask_ticketminer.mint.keys import KeyRing, MintKey
 from flask_ticketminer.mint.ledger import Ledger
 from flask_ticketminer.mint.spent import SpentFiles
@@ -90,6 +91,10 @@ class Site:
     @_once
     def directory(self) -> Directory:
         return Directory(self.keys)
+
+    @_once
+    def funds(self) -> FundTotals:
+        return FundTotals(self.database)
 
     @_once
     def spent_files(self) -> SpentFiles:

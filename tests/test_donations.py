@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from flask import render_template_string
 from sites import Shop
 from visitor import Visitor, cause
 
 from flask_ticketminer import donation_received
+from flask_ticketminer.mint.funds import FundTotals
 
 DONATE = "/ticketminer/donate?amount=4&fund=articles"
 
@@ -57,6 +60,31 @@ def test_a_banner_is_a_plain_form(shop: Shop, style: str) -> None:
         banner = render_template_string("{{ ticketminer_donate(fund='articles', style=style) }}", style=style)
     assert 'action="/ticketminer/donate"' in banner
     assert "<script" not in banner
+
+
+def test_a_banner_outlives_the_database_of_the_tickets(make_site: Callable[..., Shop]) -> None:
+    shop = make_site(
+        TICKETMINER_DATABASE_URI="postgresql+psycopg://nobody@127.0.0.1:1/none?connect_timeout=1"
+    )
+    with shop.app.test_request_context():
+        banner = render_template_string("{{ ticketminer_donate() }}|{{ ticketminer_donated() }}")
+    assert "Donate by ticket" in banner
+    assert "so far" not in banner
+    assert banner.endswith("|–")
+
+
+def test_a_total_is_remembered_until_something_arrives(shop: Shop, visitor: Visitor) -> None:
+    totals = FundTotals(shop.app.extensions["ticketminer"].database, monotonic=lambda: 0.0)
+    before = totals.total("articles")
+    visitor.pay(DONATE, visitor.credential(DONATE, [visitor.ticket(4)]))
+    remembered = totals.total("articles")
+    totals.forget("articles")
+    assert (before, remembered, totals.total("articles")) == (0, 0, 4)
+
+
+def test_thanks_count_the_gift_itself(visitor: Visitor) -> None:
+    reply = visitor.pay(DONATE, visitor.credential(DONATE, [visitor.ticket(4)]))
+    assert "received 4 tickets so far" in reply.text
 
 
 def test_an_unknown_banner_style_is_named(shop: Shop) -> None:

@@ -413,6 +413,16 @@ def test_a_gate_above_its_route_is_found_out(make_app: Callable[[], Flask]) -> N
         app.test_client().get("/anything")
 
 
+def test_a_gate_on_a_subdomain_is_refused(make_app: Callable[[], Flask]) -> None:
+    app = make_app()
+    app.subdomain_matching = True
+    app.config["SERVER_NAME"] = "shop.example"
+    TicketMiner(app)
+    app.add_url_rule("/x", "x", ticket_required(price=1)(lambda: "x"), subdomain="club")
+    with pytest.raises(ConfigurationError, match="subdomain"):
+        app.test_client().get("/", base_url="https://shop.example")
+
+
 def test_a_gate_without_the_extension_says_so(make_app: Callable[[], Flask]) -> None:
     app = make_app()
     app.add_url_rule("/x", "x", ticket_required(price=1)(lambda: "x"))

@@ -153,6 +153,7 @@ def _announce(site: Site, job: Job) -> None:
     app = site.app
     tell(share_accepted, app, algorithm=job.algorithm, value=job.value, donated=job.donated, fund=job.fund)
     if job.donated:
+        site.funds.forget(job.fund)
         tell(donation_received, app, amount=job.value, fund=job.fund)
     else:
         tell(ticket_issued, app, value=job.value)

@@ -9,7 +9,7 @@ import typing as t
 
 from sqlalchemy import Connection, Table, func, select
 
-from flask_ticketminer.database import Database
+from flask_ticketminer.database import ATTEMPTS, Database
 from flask_ticketminer.tables import COUNTERS
 
 ISSUED = ("share", "change", "exchange")
@@ -42,8 +42,12 @@ def statistics(database: Database, now: int) -> dict[str, t.Any]:
     return database.read(lambda connection: _Reader(database, connection).everything(now), snapshot=True)
 
 
-def fund_total(database: Database, fund: str | None) -> int:
-    """Return the tickets donated to `fund` (None: the site itself), by payment and by work."""
+def fund_total(database: Database, fund: str | None, *, attempts: int = ATTEMPTS) -> int:
+    """Return the tickets donated to `fund` (None: the site itself), by payment and by work.
+
+    :param attempts: times the database is asked at most.
+    :raises DatabaseBusy: it did not answer.
+    """
     table = database.tables.fund_total
     wanted = _SITE_FUND if fund is None else fund
 
@@ -52,7 +56,7 @@ def fund_total(database: Database, fund: str | None) -> int:
             connection.execute(select(func.sum(table.c.total)).where(table.c.fund == wanted)).scalar()
         )
 
-    return database.read(work)
+    return database.read(work, attempts=attempts)
 
 
 class _Reader:
