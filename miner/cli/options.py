@@ -100,7 +100,13 @@ def shared(*, network: bool = True) -> Callable[[F], F]:
     return decorate
 
 
-class Address(click.ParamType[str]):
+if t.TYPE_CHECKING:
+    _Text = click.ParamType[str]
+else:
+    _Text = click.ParamType  # generic only since click 8.2
+
+
+class Address(_Text):
     """A web address; without a scheme https is meant, or http for this very machine."""
 
     name = "url"
