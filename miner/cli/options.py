@@ -103,7 +103,7 @@ def shared(*, network: bool = True) -> Callable[[F], F]:
 if t.TYPE_CHECKING:
     _Text = click.ParamType[str]
 else:
-    _Text = click.ParamType  # generic only since click 8.2
+    _Text = click.ParamType  # older releases have it without a parameter
 
 
 class Address(_Text):
