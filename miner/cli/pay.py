@@ -25,8 +25,8 @@ from miner.transport import origin_of
 def pay(options: Options, address: str, budget: int) -> None:
     """Print the code that pays for URL when it is pasted into the form on that page.
 
-    The tickets are set aside for the code; what it brings as change comes into the wallet with the next command at
-    this site.
+    The tickets are set aside for the code. The offer behind it ends after a quarter of an hour: the first command at this
+    site after that brings the change, or the tickets themselves if the code was not used.
     """
     with Session(options) as session:
         site = session.site(address, "spending")
