@@ -48,7 +48,11 @@ def main() -> int:
         with running_shop(arguments.port) as shop:
             buy(url)
             if not arguments.once:
-                print(f"\nThe shop is open at {url}/ until you press Ctrl-C.", flush=True)
+                print(
+                    f"\nThe shop is open at {url}/ until you press Ctrl-C.\nTo pay there yourself, open another "
+                    "terminal in this folder and make the command known: . .venv/bin/activate",
+                    flush=True,
+                )
                 shop.wait()
     except KeyboardInterrupt:
         return 0
