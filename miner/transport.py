@@ -217,6 +217,10 @@ def lower_headers(response: httpx.Response) -> tuple[tuple[str, str], ...]:
 def unreachable(url: str, error: Exception) -> SiteUnreachable:
     """Return the error for a request that got no complete answer."""
     hint = " An onion service needs a Tor proxy: -x socks5h://127.0.0.1:9050." if ".onion" in url else ""
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return SiteUnreachable(
+            f"{origin_of(url)} cannot be reached ({error}). Check the address and the connection, and try again.{hint}"
+        )
     return SiteUnreachable(
         f"{origin_of(url)} gave no complete answer ({type(error).__name__}: {error}). Whatever was sent is written "
         f"down and will be repeated; check the connection and try again.{hint}"

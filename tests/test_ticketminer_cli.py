@@ -207,7 +207,7 @@ def test_each_kind_of_failure_has_its_exit_code(error: MinerError, status: int) 
 def test_a_site_that_does_not_answer_is_one_sentence_and_exit_code_3(run: Run, words: list[str]) -> None:
     result = run(*words)
     assert (result.exit_code, result.stdout) == (Status.SITE, "")
-    assert result.stderr.startswith("ticketminer: http://127.0.0.1:9 gave no complete answer")
+    assert result.stderr.startswith("ticketminer: http://127.0.0.1:9 cannot be reached")
     assert result.stderr.count("\n") == 1
 
 

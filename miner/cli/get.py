@@ -40,8 +40,7 @@ class Paid:
             return "Nothing was paid."
         if not self.change:
             return f"Paid {text.tickets(self.amount)}, exactly."
-        back = ", ".join(map(str, self.change))
-        return f"Paid {text.tickets(self.amount)}; change of {text.tickets(sum(self.change))} came back ({back})."
+        return f"Paid {text.tickets(self.amount)}; change of {text.tickets(sum(self.change))} came back."
 
     def members(self) -> dict[str, t.Any]:
         return {"paid": self.amount, "change": list(self.change)}

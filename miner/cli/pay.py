@@ -33,7 +33,7 @@ def pay(options: Options, address: str, budget: int) -> None:
         payer = Payer(session.wallet, site.origin, budget=budget, allow_http=options.allow_http)
         code = site.run(payer.code_steps(address))
         options.output.note(
-            f"Paste this into the form at {address}; it pays {text.tickets(payer.budget.spent)}:"
+            f"Paste this into the form at {address} within 15 minutes; it pays {text.tickets(payer.budget.spent)}:"
         )
         options.output.result(
             code, {"site": origin_of(address), "url": address, "amount": payer.budget.spent, "code": code}

@@ -57,7 +57,9 @@ class Session:
     def _recover(self, client: SiteClient) -> None:
         found = client.recover()
         if found.value:
-            self.output.note(f"{client.origin}: {tickets(found.value)} came in that an earlier command had under way.")
+            self.output.note(
+                f"{client.origin}: {tickets(found.value)} came in that an earlier command had under way."
+            )
         for problem in found.problems:
             self.output.note(f"{client.origin}: {problem}")
         if client.clock_warning:

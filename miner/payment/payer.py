@@ -273,7 +273,7 @@ class Payer:
             )
         raise NotEnoughTickets(
             f"{_tickets(challenge.amount)} of {self.origin} needed, {most} in the wallet. Mine "
-            f"{challenge.amount - most} more: ticketminer mine {self.origin}",
+            f"{challenge.amount - most} more: ticketminer mine {self.origin} --tickets {challenge.amount - most}",
             needed=challenge.amount,
             available=most,
         )
