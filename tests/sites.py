@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import signal
+import threading
 import typing as t
 from datetime import timedelta
 
@@ -22,6 +25,8 @@ class Shop(t.NamedTuple):
     clock: ManualClock
     served: list[str]
     """The paths whose views ran, in order."""
+    dying: threading.Event
+    """Once set, the process is killed in the view of ``/once``."""
 
     def balanced(self) -> bool:
         """Return whether the ledger's audit finds nothing."""
@@ -41,6 +46,7 @@ def make_shop(folder: pathlib.Path, url: str, clock: ManualClock, **config: t.An
     app.config.update(config)
     tickets = TicketMiner(app, clock=clock)
     served: list[str] = []
+    dying = threading.Event()
 
     def view(path: str, **gate: t.Any) -> t.Callable[[t.Callable[..., t.Any]], t.Any]:
         def register(function: t.Callable[..., t.Any]) -> t.Any:
@@ -58,6 +64,8 @@ def make_shop(folder: pathlib.Path, url: str, clock: ManualClock, **config: t.An
     @view("/once", price=1)
     def once() -> str:
         served.append(request.path)
+        if dying.is_set():
+            os.kill(os.getpid(), signal.SIGKILL)
         return f"{current_payment.id} {current_payment.amount}"
 
     def price_of(name: str) -> int:
@@ -105,4 +113,4 @@ def make_shop(folder: pathlib.Path, url: str, clock: ManualClock, **config: t.An
         served.append(request.path)
         return request.get_data()
 
-    return Shop(app, tickets, clock, served)
+    return Shop(app, tickets, clock, served, dying)
