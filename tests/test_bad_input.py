@@ -11,6 +11,7 @@ import pytest
 from sites import Shop
 from visitor import Visitor, authorization, cause
 
+from flask_ticketminer.mint.retirement import prune
 from miner.tokens import Token, b64url, blind, finalize, unb64url
 
 
@@ -395,3 +396,13 @@ def test_plain_http_from_afar_is_refused(visitor: Visitor) -> None:
     reply = visitor.get("/once", base_url="http://shop.example", headers=authorization({}))
     assert cause(reply) == (403, "insecure-transport")
     assert visitor.get("/once", base_url="https://shop.example").status_code == 402
+
+
+def test_a_ticket_of_a_retired_key_is_refused(shop: Shop, visitor: Visitor) -> None:
+    ticket = visitor.ticket()
+    site = shop.app.extensions["ticketminer"]
+    shop.clock.advance(25 * 86400)
+    prune(site.database, site.settings, shop.clock, force=True)  # the tables were made by the real clock
+    shop.clock.advance(60)
+    assert cause(visitor.pay("/once", visitor.credential("/once", [ticket]))) == (402, "retired-key")
+    assert shop.balanced()
