@@ -40,8 +40,10 @@ def read(reply: Reply, *, name: str) -> dict[str, t.Any]:
         raise nonsense(f"{name}: {error}") from error
 
 
-def refusal(reply: Reply) -> SiteRefused:
-    """Return the error that `reply`, which is not 2xx, amounts to."""
+def refusal(
+    reply: Reply, *, not_found: str = "There is no ticket service at this address. Check it."
+) -> SiteRefused:
+    """Return the error that `reply`, which is not 2xx, amounts to; a bare 404 is explained by `not_found`."""
     body: dict[str, t.Any] = {}
     if reply.media_type in _JSON_TYPES:
         try:
@@ -56,7 +58,7 @@ def refusal(reply: Reply) -> SiteRefused:
     elif 300 <= reply.status < 400:
         sentence = "It redirects elsewhere, and tickets are never taken along. Use the address that it names, if you trust it."
     elif reply.status == 404:
-        sentence = "There is no ticket service at this address. Check it."
+        sentence = not_found
     else:
         sentence = f"HTTP status {reply.status} without an explanation. Try again later."
     return SiteRefused(reply.status, cause, sentence, reply.retry_after, body)

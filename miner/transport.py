@@ -219,7 +219,8 @@ def unreachable(url: str, error: Exception) -> SiteUnreachable:
     hint = " An onion service needs a Tor proxy: -x socks5h://127.0.0.1:9050." if ".onion" in url else ""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return SiteUnreachable(
-            f"{origin_of(url)} cannot be reached ({error}). Check the address and the connection, and try again.{hint}"
+            f"{origin_of(url)} cannot be reached ({error}). Check the address and the connection, and try again; what was "
+            f"under way will be repeated.{hint}"
         )
     return SiteUnreachable(
         f"{origin_of(url)} gave no complete answer ({type(error).__name__}: {error}). Whatever was sent is written "

@@ -255,7 +255,7 @@ def test_info_shows_offers_prices_and_consent_without_what_could_rewrite_a_termi
     run: Run, site: str
 ) -> None:
     words = run("info", site).stdout
-    assert "sha256d: 1,024 hashes on average, about" in words
+    assert "sha256d: 1,024 hashes on average, under 1 s here" in words
     assert "yescrypt: 64 hashes on average; this installation cannot compute it" in words
     assert "bees: For the bees (at least 1, usually 5)" in words
     assert "We ask for[2J computing time." in words

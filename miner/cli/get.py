@@ -157,7 +157,8 @@ def _deliver(
                     continue
                 if response.status_code >= 300:
                     response.read()
-                    raise refusal(Reply(response.status_code, lower_headers(response), response.content))
+                    reply = Reply(response.status_code, lower_headers(response), response.content)
+                    raise refusal(reply, not_found="There is nothing at this address. Check it.")
                 if download is not None:
                     download.restart()
                 for chunk in response.iter_bytes():

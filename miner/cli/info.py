@@ -45,7 +45,8 @@ def _describe(origin: str, service: Service, times: dict[str, float]) -> str:
     for offered in service.algorithms:
         line = f"  {offered.name}: {text.hashes(offered.expected_hashes)} on average"
         if offered.name in times:
-            line += f", about {text.duration(times[offered.name])} here"
+            takes = text.duration(times[offered.name])
+            line += f", {takes} here" if takes.startswith("under") else f", about {takes} here"
         else:
             line += "; this installation cannot compute it"
         lines.append(f"{line} ({offered.work} work)")
