@@ -33,6 +33,7 @@ def create_app(config: t.Mapping[str, t.Any] | None = None) -> Flask:
         app.config["SECRET_KEY"] = kept_secret(Path(app.instance_path, "donation.key"))
     TicketMiner(app)
     donation_received.connect(thank, app)
+    app.logger.setLevel("INFO")  # or `flask run` would not show the thanks
     app.add_url_rule("/", view_func=article)
     app.after_request(only_this_site)
     return app

@@ -136,7 +136,7 @@ def check_transport(origin: str, *, allow_http: bool = False) -> None:
         return
     raise InsecureTransport(
         f"{origin} uses plain http, where anyone on the way can take the tickets. Use its https address, or allow "
-        "http explicitly if you trust the whole network between you and the site."
+        "http explicitly (--allow-http) if you trust the whole network between you and the site."
     )
 
 

@@ -88,7 +88,11 @@ def report(options: Options, names: list[str], *, threads: int | None, seconds: 
 @click.argument("algo", nargs=-1, type=click.Choice(sorted(ALGORITHMS)))
 @click.option("-t", "--threads", type=click.IntRange(1, 256), help="Threads; half the cores by default.")
 @click.option(
-    "--seconds", type=click.FloatRange(0.05, 3600), default=3.0, show_default=True, help="Time an algorithm."
+    "--seconds",
+    type=click.FloatRange(0.05, 3600),
+    default=3.0,
+    show_default=True,
+    help="Seconds for each algorithm.",
 )
 @shared(network=False)
 def benchmark(options: Options, algo: tuple[str, ...], threads: int | None, seconds: float) -> None:

@@ -205,7 +205,9 @@ def send(options: Options, amount: int, site: str) -> None:
     """Print text that carries N tickets to somebody else. They leave this wallet at once."""
     with Session(options) as session:
         carried = session.site(site, "spending").send(amount)
-        session.output.note(f"Whoever has this text first has the {text.tickets(amount)}:")
+        session.output.note(
+            f"Whoever gives this text to `ticketminer wallet receive` first has the {text.tickets(amount)}:"
+        )
         options.output.result(carried, {"site": origin_of(site), "amount": amount, "tickets": carried})
 
 

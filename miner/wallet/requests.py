@@ -181,8 +181,8 @@ def _take(connection: sqlite3.Connection, ticket: HeldTicket, request: int, *, a
     ).fetchone()
     if known or not adopt:
         raise WalletError(
-            "A ticket of this request is being spent by another request, or has been spent. Look at the balance again "
-            "and repeat."
+            "This wallet knows one of these tickets already: it is being spent by another request, or has been spent. "
+            "Look at the balance before you repeat."
         )
     connection.execute(
         f"INSERT INTO tickets ({_TICKET}, request) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?)",  # noqa: S608

@@ -26,7 +26,9 @@ def decode_tickets(text: str) -> tuple[str, list[Token]]:
     """
     compact = "".join(text.split())
     if not compact.startswith(PREFIX):
-        raise WalletError(f"This is not a gift of tickets: it begins with {PREFIX}. Copy all of it.")
+        raise WalletError(
+            f"This is not a gift of tickets: one begins with {PREFIX} and has to be copied whole."
+        )
     try:
         document = decode_json(unb64url(compact.removeprefix(PREFIX), name="The text"))
         origin, items = document.get("origin"), document.get("tickets")
