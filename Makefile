@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 PORT ?= 5000
+override PORT := $(or $(PORT),5000)
 ARGS ?=
 
 bin := .venv/bin

@@ -50,6 +50,12 @@ def test_a_donation_of_work_takes_no_token_request(visitor: Visitor) -> None:
     assert cause(visitor.post("/submit", visitor.share(job, visitor.output()))) == (400, "unknown-member")
 
 
+def test_a_browser_reads_why_a_donation_is_refused(visitor: Visitor) -> None:
+    reply = visitor.get("/ticketminer/donate?amount=1&fund=articles", headers={"Accept": "text/html"})
+    assert (reply.status_code, reply.mimetype) == (400, "text/html")
+    assert "at least 2" in reply.text
+
+
 def test_the_funds_default_is_proposed(visitor: Visitor) -> None:
     assert visitor.get("/ticketminer/donate?fund=articles").get_json(force=True)["amount"] == "3"
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from flask_ticketminer.blueprints import dashboard, job, keys, redeem, service, submit
 from flask_ticketminer.errors import Problem
+from flask_ticketminer.paywall import wants_html
 from flask_ticketminer.site import current_site
 from flask_ticketminer.transport import check_production, check_transport
 from flask_ticketminer.wire import http_problem, problem_response
+
+
+_FOR_PEOPLE = frozenset({"ticketminer.redeem.donate", "ticketminer.redeem.redeem"})
+"""Endpoints that a person's browser comes to, by link or form."""
 
 
 def make_blueprint(url_prefix: str) -> Blueprint:
@@ -41,4 +46,9 @@ def _check_request() -> None:
 
 
 def _problem(problem: Problem) -> Response:
-    return problem_response(problem)
+    """Return `problem` as a page for a browser's navigation, as a problem document for programs."""
+    response = problem_response(problem)
+    if request.endpoint in _FOR_PEOPLE and request.mimetype != "application/json" and wants_html():
+        response.data = render_template("ticketminer/problem.html", problem=problem)
+        response.mimetype = "text/html"
+    return response

@@ -16,6 +16,7 @@ from flask_ticketminer.config import PREFIX, weak_secrets
 from flask_ticketminer.forsale import Gate, Price
 from flask_ticketminer.paywall import describe_duration
 from flask_ticketminer.site import Site, current_site
+from miner.pow import ALGORITHMS
 
 _REDACTED = "(set; not shown)"
 _NOT_SETTINGS = ("denominations", "testing")
@@ -78,7 +79,8 @@ def _settings(site: Site) -> dict[str, t.Any]:
     if site.settings.database_uri is not None:
         values[f"{PREFIX}DATABASE_URI"] = _shown(make_url(site.settings.database_uri))
     values[f"{PREFIX}FUNDS"] = {name: dataclasses.asdict(fund) for name, fund in site.settings.funds.items()}
-    values[f"{PREFIX}EFFORT"] = dict(site.settings.effort)
+    effort = site.settings.effort
+    values[f"{PREFIX}EFFORT"] = {name: effort[name] for name in effort if name in ALGORITHMS}
     return values
 
 

@@ -197,7 +197,7 @@ def _redeem(samples: Schema) -> Schema:
         *HELD,
         *LOST,
     )
-    refused["402"]["content"].update(_HTML)
+    _for_people(refused)
     refused["400"]["description"] += (
         "\n\nAn exchange answers the causes of 402 with 400: it has no challenge."
     )
@@ -219,6 +219,12 @@ def _redeem(samples: Schema) -> Schema:
     )
 
 
+def _for_people(refused: Schema) -> None:
+    """Add the page that a browser gets instead of the problem document."""
+    for response in refused.values():
+        response["content"].update(_HTML)
+
+
 def _donate(settings: Settings) -> Schema:
     amount = {"type": "integer", "minimum": 1, "maximum": MAX_AMOUNT}
     refused = refusals(
@@ -234,7 +240,7 @@ def _donate(settings: Settings) -> Schema:
         errors.AlreadyDelivered,
         *LOST,
     )
-    refused["402"]["content"].update(_HTML)
+    _for_people(refused)
     thanks = {
         "description": "Thanks.",
         "content": _HTML,

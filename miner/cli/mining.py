@@ -148,7 +148,7 @@ def summary(picture: Snapshot) -> str:
 def print_summary(output: Output, outcome: Outcome) -> None:
     """Print the summary on stdout."""
     output.result(
-        "" if output.quiet else summary(outcome.picture),
+        summary(outcome.picture),
         {"event": "summary", "interrupted": outcome.interrupted, **picture_members(outcome.picture)},
     )
 

@@ -25,8 +25,8 @@ from miner.transport import origin_of
 def pay(options: Options, address: str, budget: int) -> None:
     """Print the code that pays for URL when it is pasted into the form on that page.
 
-    The tickets are set aside for the code. The offer behind it ends after a quarter of an hour: the first command at this
-    site after that brings the change, or the tickets themselves if the code was not used.
+    The tickets are set aside for the code. Once it is used, the next command at this site brings the change. It is good for a
+    quarter of an hour; if it is not used by then, the tickets come back.
     """
     with Session(options) as session:
         site = session.site(address, "spending")

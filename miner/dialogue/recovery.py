@@ -43,18 +43,25 @@ def recover_steps(talk: Conversation, *, older_than: int = 0) -> Steps[Recovered
     problems: list[str] = []
     now, own = talk.wallet.now(), talk.purse
     for request in talk.wallet.unanswered():
-        patience = PRINTED_LIFE if request.label == PRINTED else older_than
-        if request.origin_of_url != talk.origin or request.created > now - patience:
+        if request.origin_of_url != talk.origin or request.created > now - older_than:
             continue
+        printed = request.label == PRINTED and request.created > now - PRINTED_LIFE
         try:
             # The tickets of this request may be filed under another origin of the same site.
             talk.purse = request.origin
-            filed = yield from repeat(talk, request)
+            filed = yield from (look_up(talk, request) if printed else repeat(talk, request))
         except SiteError as error:
             pending += 1
             problems.append(str(error))
         else:
-            if filed is None:
+            if filed is None and printed:
+                pending += 1
+                left = -(-(request.created + PRINTED_LIFE - now) // 60)
+                problems.append(
+                    f"A printed code holds tickets worth {sum(ticket.value for ticket in request.inputs)}; "
+                    f"if it is not used, they come back in {left} min."
+                )
+            elif filed is None:
                 released += 1
             else:
                 settled += 1
@@ -87,15 +94,38 @@ def reconcile(talk: Conversation, request: PendingRequest, cause: str) -> Steps[
     A site forgets its answers after a day, so a refusal alone does not say that nothing happened: signed outputs, or
     its tickets on the list of spent ones, do.
     """
+    signatures = yield from _signed(talk, request)
+    if signatures:
+        return talk.wallet.settle(request, signatures)
+    spent = yield from _spent(talk, request)
+    if request.inputs and not request.outputs and len(spent) == len(request.inputs):
+        return talk.wallet.settle(request, [])
+    talk.wallet.release(request, cause, spent=spent, burn=cause == "output-already-signed")
+    return None
+
+
+def look_up(talk: Conversation, request: PendingRequest) -> Steps[list[HeldTicket] | None]:
+    """Book the payment `request` if it went through by other hands; None when it has not, and the request stays open."""
+    if request.outputs:
+        signatures = yield from _signed(talk, request)
+        return talk.wallet.settle(request, signatures) if signatures else None
+    spent = yield from _spent(talk, request)
+    return talk.wallet.settle(request, []) if len(spent) == len(request.inputs) else None
+
+
+def _signed(talk: Conversation, request: PendingRequest) -> Steps[list[bytes]]:
+    """Return the stored signatures of all outputs of `request`, or none where one is missing."""
     signatures: list[bytes] = []
     for output in request.outputs:
         [signature] = yield from stored_signatures(talk, output.key, [output.blinded_message])
         if signature is None:
-            break
+            return []
         signatures.append(signature)
-    else:
-        if request.outputs:
-            return talk.wallet.settle(request, signatures)
+    return signatures
+
+
+def _spent(talk: Conversation, request: PendingRequest) -> Steps[set[bytes]]:
+    """Return the nonces of those tickets of `request` that the site lists as spent."""
     spent: set[bytes] = set()
     for key_id in sorted({ticket.key_id for ticket in request.inputs}):
         key = yield from talk.key(key_id)
@@ -105,7 +135,4 @@ def reconcile(talk: Conversation, request: PendingRequest, cause: str) -> Steps[
             )
         looked_up = yield from spent_file(talk, key)
         spent |= {t.nonce for t in request.inputs if t.key_id == key_id and looked_up(t.nonce)}
-    if request.inputs and not request.outputs and len(spent) == len(request.inputs):
-        return talk.wallet.settle(request, [])
-    talk.wallet.release(request, cause, spent=spent, burn=cause == "output-already-signed")
-    return None
+    return spent
