@@ -12,7 +12,6 @@ from flask_ticketminer.site import current_site
 from flask_ticketminer.transport import check_production, check_transport
 from flask_ticketminer.wire import http_problem, problem_response
 
-
 _FOR_PEOPLE = frozenset({"ticketminer.redeem.donate", "ticketminer.redeem.redeem"})
 """Endpoints that a person's browser comes to, by link or form."""
 
