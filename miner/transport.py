@@ -11,6 +11,7 @@ import ipaddress
 import secrets
 import time
 import typing as t
+import urllib.request
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -112,13 +113,13 @@ def origin_of(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
+        if host and not host.isascii():
+            host = host.encode("idna").decode("ascii")
     except ValueError as error:
         raise SiteProtocolError(f"{url!r} is not a web address; write it as https://host/.") from error
     scheme = parts.scheme.lower()
     if scheme not in ("http", "https") or not host:
         raise SiteProtocolError(f"{url!r} is not a web address; write it as https://host/.")
-    if not host.isascii():
-        host = host.encode("idna").decode("ascii")
     if ":" in host:
         host = f"[{host}]"
     default = {"http": 80, "https": 443}[scheme]
@@ -170,7 +171,12 @@ def open_http(
     }
     if proxy is None:
         direct = ("all://localhost", "all://*.localhost", "all://127.0.0.1", "all://[::1]")
-        return httpx.Client(mounts=dict.fromkeys(direct), **options)
+        mounts: dict[str, httpx.BaseTransport | None] = dict.fromkeys(direct)
+        outside = urllib.request.getproxies()
+        for scheme in ("http", "https"):
+            if not outside.keys() & {scheme, "all"}:
+                mounts[f"{scheme}://*.onion"] = _NoTor()
+        return httpx.Client(mounts=mounts, **options)
     # The environment could name another way out; a visitor who asked for a proxy gets that one only.
     try:
         return httpx.Client(
@@ -180,6 +186,13 @@ def open_http(
         raise MinerError("That is not a proxy's address; write it like socks5h://127.0.0.1:9050.") from error
     except ImportError as error:
         raise MinerError("SOCKS needs one more package: pip install 'Flask-TicketMiner[socks]'.") from error
+
+
+class _NoTor(httpx.BaseTransport):
+    """Refuses onion names (RFC 7686): asking the local network for one tells it, and its answer may be anybody."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no proxy was given", request=request)
 
 
 def _isolated(proxy: str, purpose: Purpose) -> httpx.Proxy:
@@ -200,6 +213,7 @@ def sender(http: httpx.Client) -> t.Callable[[Call], Reply]:
             with http.stream(
                 call.method, call.url, content=call.body, headers=headers, follow_redirects=False
             ) as response:
+                check_coding(response)
                 return Reply(
                     response.status_code, lower_headers(response), _bounded(response.iter_bytes(), call)
                 )
@@ -241,6 +255,21 @@ def _bounded(chunks: t.Iterable[bytes], call: Call) -> bytes:
                 "will be repeated; try again later."
             )
     return bytes(body)
+
+
+def check_coding(response: httpx.Response) -> None:
+    """Refuse a body that is compressed twice, or in a way that makes more than a thousand bytes of one.
+
+    Bodies are counted as they are decoded, one network read (64 KiB) at a time.
+
+    :raises SiteProtocolError: it is.
+    """
+    coding = response.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in ("", "identity", "gzip", "deflate"):
+        raise SiteProtocolError(
+            f"{response.url} answered with strangely compressed data, which was not asked for. Check the address; if it "
+            "is right, tell the site's operator."
+        )
 
 
 def too_large(call: Call) -> SiteProtocolError:

@@ -30,13 +30,13 @@ def donate(options: Options, site_url: str, amount: int, fund: str | None) -> No
         till = Till(session.wallet)
         auth = TicketAuth(session.wallet, amount, allow_http=options.allow_http)
         try:
-            response = session.http("spending").get(
-                address, auth=auth, headers={"Accept": "application/json"}
-            )
+            with session.http("spending").stream(
+                "GET", address, auth=auth, headers={"Accept": "application/json"}
+            ) as response:
+                if response.status_code >= 400:
+                    raise refusal(Reply(response.status_code, lower_headers(response), response.content))
         except httpx.HTTPError as error:
             raise unreachable(address, error) from error
-        if response.status_code >= 400:
-            raise refusal(Reply(response.status_code, lower_headers(response), response.content))
         paid = till.paid()
         to = f"{site.origin}" if fund is None else f"{fund} at {site.origin}"
         options.output.result(

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from miner.errors import MinerError
 
 MAX_NAME = 120
-"""Characters of a name that a site may choose."""
+"""Bytes of a name that a site may choose; file systems take 255, and a number may be added."""
 
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
@@ -112,8 +112,10 @@ def served_name(url: str, disposition: str | None) -> str:
     name = ""
     if disposition is not None:
         message = Message()
-        message["Content-Disposition"] = disposition
-        name = message.get_filename("") or ""
+        # Impossible charsets and mixed continuations (RFC 2231) are not worth losing what was paid for.
+        with contextlib.suppress(ValueError, TypeError, LookupError):
+            message["Content-Disposition"] = disposition
+            name = message.get_filename("") or ""
     if not _clean(name):
         name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
     return _clean(name) or "download"
@@ -121,8 +123,14 @@ def served_name(url: str, disposition: str | None) -> str:
 
 def _clean(name: str) -> str:
     name = re.split(r"[\\/]", name)[-1]
-    name = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in name).strip(" .")
-    if len(name) > MAX_NAME:
+    name = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in name).strip(" .").lstrip("-")
+    if len(name.encode()) > MAX_NAME:
         stem, suffix = os.path.splitext(name)
-        name = stem[: MAX_NAME - len(suffix[:20])] + suffix[:20]
+        suffix = _cut(suffix, 20)
+        name = _cut(stem, MAX_NAME - len(suffix.encode())) + suffix
     return f"_{name}" if _RESERVED.fullmatch(name) else name
+
+
+def _cut(name: str, size: int) -> str:
+    """Return the beginning of `name` that fits `size` bytes."""
+    return name.encode()[:size].decode(errors="ignore")

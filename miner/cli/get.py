@@ -19,12 +19,14 @@ from miner.cli.session import Session
 from miner.cli.status import Status
 from miner.errors import BudgetExceeded, ForeignRequest, NotEnoughTickets, SiteProtocolError
 from miner.payment import TicketAuth
-from miner.transport import Reply, lower_headers, origin_of, unreachable
+from miner.transport import Reply, check_coding, lower_headers, origin_of, unreachable
 from miner.wallet import Wallet
 
 DEFAULT_BUDGET = 20
 MAX_HOPS = 5
 """Redirects that are followed, on the same site only."""
+PLAIN = {"Accept-Encoding": "identity"}
+"""A file is wanted as it is; small compressed pieces could become large ones in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +153,16 @@ def _deliver(
     address = url
     for _ in range(MAX_HOPS):
         try:
-            with http.stream("GET", address, auth=auth, follow_redirects=False) as response:
+            with http.stream("GET", address, auth=auth, headers=PLAIN, follow_redirects=False) as response:
                 if response.is_redirect:
                     address = _next_hop(address, response.headers.get("Location", ""))
                     continue
                 if response.status_code >= 300:
-                    response.read()
-                    reply = Reply(response.status_code, lower_headers(response), response.content)
+                    # TicketAuth has read what explains a failure; anything else explains nothing.
+                    body = response.content if response.status_code >= 400 else b""
+                    reply = Reply(response.status_code, lower_headers(response), body)
                     raise refusal(reply, not_found="There is nothing at this address. Check it.")
+                check_coding(response)
                 if download is not None:
                     download.restart()
                 for chunk in response.iter_bytes():
@@ -179,7 +183,10 @@ def _deliver(
 
 
 def _next_hop(address: str, location: str) -> str:
-    target = urljoin(address, location)
+    try:
+        target = urljoin(address, location)
+    except ValueError as error:
+        raise SiteProtocolError(f"{address} redirects to no address; tell the site's operator.") from error
     if origin_of(target) != origin_of(address):
         raise ForeignRequest(
             f"{address} redirects to {text.safe(target)}, another site. Payments never follow; get that address "

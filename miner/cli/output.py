@@ -9,7 +9,7 @@ import typing as t
 import click
 from rich.console import Console
 
-from miner.cli.text import safe
+from miner.cli.text import escaped, safe
 from miner.errors import MinerError
 
 
@@ -56,7 +56,7 @@ class Output:
 
     def object(self, members: t.Mapping[str, t.Any]) -> None:
         """Print one JSON object on a line of its own."""
-        click.echo(json.dumps(members, ensure_ascii=False))
+        click.echo(escaped(json.dumps(members, ensure_ascii=False)))
 
 
 def print_error(error: MinerError | str, *, status: int, as_json: bool) -> None:
@@ -67,6 +67,6 @@ def print_error(error: MinerError | str, *, status: int, as_json: bool) -> None:
         for name in ("cause", "needed", "available", "price", "left"):
             if hasattr(error, name):
                 members[name] = getattr(error, name)
-        click.echo(json.dumps(members, ensure_ascii=False), err=True)
+        click.echo(escaped(json.dumps(members, ensure_ascii=False)), err=True)
     else:
         click.echo(f"ticketminer: {safe(str(error))}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import typing as t
 
 import click
@@ -72,10 +73,12 @@ class Session:
         """
         service = site.service()
         name = f"consent:{site.origin}"
-        if self.wallet.setting(name) != service.consent_version:
+        # A version that stays while the words change is no consent to the new words.
+        words = f"{service.consent_version} {hashlib.sha256(service.consent_text.encode()).hexdigest()}"
+        if self.wallet.setting(name) != words:
             if not yes:
                 self._ask(site.origin, service.consent_text)
-            self.wallet.set_setting(name, service.consent_version)
+            self.wallet.set_setting(name, words)
         site.consent = service.consent_version
 
     def _ask(self, origin: str, words: str) -> None:

@@ -8,6 +8,11 @@ import time
 _UNSAFE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
+def escaped(document: str) -> str:
+    """Return the JSON `document` with the same characters written as escapes, which a terminal does not obey."""
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
+
+
 def safe(text: str) -> str:
     """Return `text` of a site without what could rewrite the terminal; line breaks stay."""
     return _UNSAFE.sub("", text.replace("\r\n", "\n").replace("\t", "    "))

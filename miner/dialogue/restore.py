@@ -58,7 +58,7 @@ def scan_key(talk: Conversation, key: TicketKey, *, start: int = 0) -> Steps[tup
         )
         if found or held:
             spent = yield from spent_file(talk, key)
-            talk.wallet.mark_spent(key, spent)
+            talk.wallet.mark_spent(talk.purse, key, spent)
         following = last + 1 + RESUME_GAP
         added, used = talk.wallet.file_restored(talk.purse, seed, key, found, following, spent)
         new, gone = new + added, gone + used

@@ -25,6 +25,10 @@ MAX_BACKOFF = 60.0
 #: Refusals that say that the job is over, not that the share is wrong.
 JOB_OVER = frozenset({"expired-job", "stale-job", "forged-job", "wrong-key", "key-not-signing"})
 _TOO_MANY_REFUSALS = 5
+_TOO_MANY_OVER = 20
+"""Jobs in a row that were over before their share came: a site that takes work and never pays."""
+_MAX_PENDING = 256
+"""Shares that wait to be sent; a job that yields them faster than they go out gets no more of them kept."""
 _TOO_MUCH_NONSENSE = 3
 
 
@@ -109,6 +113,7 @@ class SiteWork:
         self._meter.add(hashes, now)
         with self._lock:
             self._searched += hashes
+            nonces = nonces[: max(0, _MAX_PENDING - len(self._pending))]
             for nonce in nonces:
                 self._pending.append(Found(search.job, nonce))
                 self._searched, self._mark = 0, self._meter.active(now)
@@ -287,10 +292,11 @@ class SiteWork:
                 return
             self._answered()
             self._refuse([found], error.detail)
-            if error.cause in JOB_OVER and self._search is not None and self._search.job is found.job:
-                self._drop_search("the job is over; asking for a new one")
-            elif self._refusals >= _TOO_MANY_REFUSALS:
+            over = error.cause in JOB_OVER and self._search is not None and self._search.job is found.job
+            if self._refusals >= (_TOO_MANY_OVER if over else _TOO_MANY_REFUSALS):
                 self._give_up(error)
+            elif over:
+                self._drop_search("the job is over; asking for a new one")
             return
         except MinerError as error:
             self._failed(error)
@@ -300,6 +306,12 @@ class SiteWork:
             self._accept([found], answer.value)
         else:
             self._refuse([found], "The site did not accept the share.")
+            if self._refusals >= _TOO_MANY_REFUSALS:
+                self._give_up(
+                    SiteProtocolError(
+                        f"{self.client.origin} takes work and accepts no share; tell its operator, or try again later."
+                    )
+                )
         if answer.next_job is not None and self.error is None:
             self._start(answer.next_job, asked=self._asked, began=began)
 

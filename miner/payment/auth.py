@@ -9,6 +9,7 @@ import anyio
 import httpx
 
 from miner.errors import ForeignRequest
+from miner.payment.bounded import bound
 from miner.payment.budget import Budget
 from miner.payment.payer import PASS_FIELD, Payer
 from miner.payment.steps import Send, Wait
@@ -64,6 +65,7 @@ class TicketAuth(httpx.Auth):
             else:
                 response = yield step
                 if _wants_body(step, request, response):
+                    bound(response)
                     response.read()
             step = _advance(flow, response)
 
@@ -80,6 +82,7 @@ class TicketAuth(httpx.Auth):
             else:
                 response = yield step
                 if _wants_body(step, request, response):
+                    bound(response)
                     await response.aread()
             step = _advance(flow, response)
 

@@ -378,13 +378,18 @@ class Payer:
 
     def _refused(self, prepared: PreparedPayment, refused: SiteRefused) -> Steps[None]:
         talk = self._talk(purse=prepared.request.origin)
+        kept = None
         if refused.cause in ("ticket-spent", "output-already-signed"):
-            yield from reconcile(talk, prepared.request, refused.cause)
+            kept = yield from reconcile(talk, prepared.request, refused.cause)
         else:
             self.wallet.release(prepared.request, refused.cause)
         if refused.cause in ("key-not-signing", "unknown-key"):
             yield from talk.keys(refresh=True)
-        self._refund(prepared)
+        if kept is None:
+            self._refund(prepared)
+        elif prepared.request.outputs:
+            # Whatever the site says, it has taken this payment and signed its change.
+            raise AlreadyDelivered(_DELIVERED, cause=refused.cause)
 
     def _raise_if_delivered(self, prepared: PreparedPayment, refused: SiteRefused) -> None:
         receipt = refused.body.get("receipt")

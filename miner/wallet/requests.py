@@ -56,10 +56,13 @@ def begin(
     seed_for: SeedFor,
     now: int,
     *,
+    created: int,
     adopt: bool = False,
 ) -> PendingRequest:
     """Write a request down: choose its tickets, make its outputs, compose its body.
 
+    :param now: Unix seconds by which tickets are valid, perhaps the site's; `created` is this machine's own, so that
+        no site's clock decides when the request is taken up again.
     :param adopt: the tickets come from somebody else, or were given away and return.
     :raises WalletError: a ticket is not free.
     """
@@ -70,7 +73,7 @@ def begin(
     cursor = connection.execute(
         "INSERT INTO requests (kind, origin, url, body, amount, resource, label, state, created)"
         " VALUES (?, ?, ?, x'', ?, ?, ?, 'sent', ?)",
-        (draft.kind, draft.origin, draft.url, draft.amount, draft.resource, draft.label, now),
+        (draft.kind, draft.origin, draft.url, draft.amount, draft.resource, draft.label, created),
     )
     number = t.cast(int, cursor.lastrowid)
     for ticket in inputs:
@@ -88,7 +91,7 @@ def begin(
     )
     body = compose(inputs, outputs)
     connection.execute("UPDATE requests SET body = ? WHERE id = ?", (body, number))
-    return PendingRequest(number, *draft, now, body, tuple(inputs), outputs)
+    return PendingRequest(number, *draft, created, body, tuple(inputs), outputs)
 
 
 def unanswered(connection: sqlite3.Connection, where: str = "1", *values: t.Any) -> list[PendingRequest]:

@@ -247,7 +247,9 @@ class Wallet(SiteBook):
         """
         when = self.now() if now is None else now
         with self._store.write() as connection:
-            return requests.begin(connection, draft, plan, compose, self._seed, when, adopt=adopt)
+            return requests.begin(
+                connection, draft, plan, compose, self._seed, when, created=self.now(), adopt=adopt
+            )
 
     def settle(self, request: PendingRequest, signatures: t.Sequence[bytes]) -> list[HeldTicket]:
         """Verify the blind `signatures` of the outputs of `request`, file the tickets, and close it.
@@ -313,10 +315,12 @@ class Wallet(SiteBook):
                 journal.note(connection, self.now(), origin, "restored", worth)
         return new, gone
 
-    def mark_spent(self, key: TicketKey, spent: t.Callable[[bytes], bool]) -> int:
-        """Mark the free tickets of `key` that the site has on its list as spent; return how many."""
+    def mark_spent(self, origin: str, key: TicketKey, spent: t.Callable[[bytes], bool]) -> int:
+        """Mark the free tickets of `key` at `origin`, which has them on its list, as spent; return how many."""
         with self._store.write() as connection:
-            free = requests.tickets(connection, "key_id = ? AND state = 'available'", key.key_id)
+            free = requests.tickets(
+                connection, "origin = ? AND key_id = ? AND state = 'available'", origin, key.key_id
+            )
             gone = [ticket for ticket in free if spent(ticket.nonce)]
             for ticket in gone:
                 connection.execute(
