@@ -63,7 +63,7 @@ def shop(tmp_path: pathlib.Path, manual_clock: ManualClock) -> t.Iterator[Shop]:
 
 def test_example_of_the_documentation_works(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(HOST_TEST)
-    pytester.runpytest("-W", "error").assert_outcomes(passed=2)
+    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=2)
 
 
 def test_plugin_is_announced_to_pytest() -> None:
