@@ -41,7 +41,7 @@ port-ready:
 	@:$(call require,$(call preflight,$(PORT)))
 
 .venv/installed-demo: extras :=
-.venv/installed-test: extras := [test]
+.venv/installed-test: extras := [attack]
 .venv/installed-docs: extras := [docs]
 .venv/installed-%: setup.cfg setup.py pyproject.toml | ready
 	@test -x $(bin)/pip || $(PYTHON) -m venv .venv
