@@ -1,0 +1,21 @@
+"""``python -m benchmarks NAME``: run one benchmark."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import server
+
+BENCHMARKS = {"server": server.main}
+
+
+def main() -> int:
+    names = ", ".join(BENCHMARKS)
+    if len(sys.argv) < 2 or sys.argv[1] not in BENCHMARKS:
+        print(f"usage: python -m benchmarks NAME [--json] [--help]; the names are: {names}", file=sys.stderr)
+        return 2
+    return BENCHMARKS[sys.argv[1]](sys.argv[2:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
