@@ -76,6 +76,10 @@ class Settings:
     max_inputs: int
     max_outputs: int
     max_body: int
+    max_reservations: int
+    signing_budget: int
+    verification_budget: int
+    exchange_budget: int
     allow_http: bool
     uses_authorization: bool
     consent_text: str
@@ -135,6 +139,10 @@ def read_settings(app: Flask) -> Settings:
         max_inputs=read.integer("MAX_INPUTS", 64, 1, 256),
         max_outputs=read.integer("MAX_OUTPUTS", 32, 1, 256),
         max_body=read.integer("MAX_BODY", 64 * 1024, 16 * 1024, 2**20),
+        max_reservations=read.integer("MAX_RESERVATIONS", 100, 1, 10_000),
+        signing_budget=read.integer("SIGNING_BUDGET", 1000, 1, 10**6),
+        verification_budget=read.integer("VERIFICATION_BUDGET", 500, 1, 10**6),
+        exchange_budget=read.integer("EXCHANGE_BUDGET", 120, 1, 10**6),
         allow_http=read.flag("ALLOW_HTTP", False),
         uses_authorization=read.flag("USES_AUTHORIZATION", False),
         consent_text=read.text("CONSENT_TEXT", DEFAULT_CONSENT),

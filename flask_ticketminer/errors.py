@@ -20,7 +20,7 @@
         │                                TooManyTickets, TooManyOutputs, TicketRepeated, OutputRepeated,
         │                                KeyNotSigning, UnknownKey, RetiredKey, ExpiredKey, ForeignTicket,
         │                                BadSignature, TicketSpent, PassInvalid
-        └── Unavailable (503)            DatabaseBusy, OutcomeUnknown, MintUnavailable
+        └── Unavailable (503)            Busy, DatabaseBusy, OutcomeUnknown, MintUnavailable
 """
 
 from __future__ import annotations
@@ -367,6 +367,13 @@ class Unavailable(Problem):
 
     def __init__(self, detail: str, *, retry_after: int = 1, **members: t.Any) -> None:
         super().__init__(detail, retry_after=retry_after, **members)
+
+
+class Busy(Unavailable):
+    """A budget of this process is used up (:mod:`flask_ticketminer.budgets`)."""
+
+    cause = "busy"
+    title = "Busy"
 
 
 class DatabaseBusy(Unavailable):

@@ -9,6 +9,7 @@ from flask import Flask, current_app, request
 from itsdangerous import URLSafeSerializer
 
 from flask_ticketminer.binding import mounted
+from flask_ticketminer.budgets import Budgets
 from flask_ticketminer.clock import Clock, DatabaseClock
 from flask_ticketminer.config import Settings
 from flask_ticketminer.database import Database
@@ -54,6 +55,7 @@ class Site:
         self.extension = extension
         self.settings = settings
         self.floor = ValueFloor(settings.largest)
+        self.budgets = Budgets(settings)
         #: Gates by endpoint, filled in when the first request comes.
         self.gates: dict[str, Gate] = {}
         #: Gates on single methods of class-based views, by endpoint and HTTP method; they come before the others.
@@ -82,6 +84,7 @@ class Site:
             self.secrets,
             generate=self.extension.key_source(self.app),
             on_new_keys=self._announce_keys,
+            budgets=self.budgets,
         )
 
     @_once

@@ -29,6 +29,7 @@ UNDECIDED = (
     "in-progress",
     "ticket-in-use",
     "outcome-unknown",
+    "busy",
     "database-busy",
     "mint-unavailable",
     "unavailable",

@@ -81,7 +81,7 @@ def test_documented_numbers_are_the_defaults(make_app: Callable[..., Flask]) -> 
     numbers = re.findall(
         r"^\.\. data:: (\w+)\n\n   .*?Default: (\d+)\.", DOCUMENTED.read_text(), re.MULTILINE
     )
-    assert len(numbers) == 9
+    assert len(numbers) == 13
     assert {key: int(number) for key, number in numbers}.items() <= make_app().config.items()
 
 

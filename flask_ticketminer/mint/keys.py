@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from flask_ticketminer.budgets import Budgets
 from flask_ticketminer.clock import Clock
 from flask_ticketminer.config import Settings
 from flask_ticketminer.database import Database
@@ -24,7 +25,14 @@ from flask_ticketminer.errors import KeyNotSigning, MintUnavailable, RetiredKey,
 from flask_ticketminer.mint.epochs import ANNOUNCED, Epoch, epoch_from, grid_line
 from flask_ticketminer.mint.signer import Signer
 from flask_ticketminer.mint.wrapping import unwrap, wrap
-from miner.tokens import TokenChallenge, public_key_from_spki, spki_from_public_key, token_key_id
+from miner.tokens import (
+    Token,
+    TokenChallenge,
+    public_key_from_spki,
+    spki_from_public_key,
+    token_key_id,
+    verify,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +96,7 @@ class KeyRing:
 
     :param generate: draws a private key.
     :param on_new_keys: called with the keys that this process made, after they are stored.
+    :param budgets: what signing and verifying are charged to; by default the settings' own.
     """
 
     def __init__(
@@ -100,8 +109,10 @@ class KeyRing:
         generate: Callable[[], rsa.RSAPrivateKey] = generate_rsa,
         on_new_keys: Callable[[list[MintKey]], None] | None = None,
         reload_every: float = RELOAD_EVERY,
+        budgets: Budgets | None = None,
     ) -> None:
         self.clock = clock
+        self.budgets = budgets or Budgets(settings)
         self._database = database
         self._table = database.tables.key
         self._settings = settings
@@ -179,9 +190,19 @@ class KeyRing:
         :raises KeyNotSigning: before the key's epoch, or after it and all that was in flight.
         :raises BlindedMessageRange: wrong length, or not below the modulus.
         :raises MintUnavailable: the key cannot be unwrapped.
+        :raises Busy: this process signs too much for nothing.
         """
         self.check_signing(key)
+        self.budgets.signing.take(1)
         return self._signer(key).sign(blinded_message)
+
+    def verify(self, key: MintKey, token: Token) -> bool:
+        """Return whether `key` signed `token`.
+
+        :raises Busy: this process verifies too much that leads to nothing.
+        """
+        self.budgets.check_ticket()
+        return verify(key.public_key, token.signed_bytes, token.authenticator)
 
     def check_signing(self, key: MintKey) -> None:
         """:raises KeyNotSigning: as :meth:`sign` would."""
