@@ -8,6 +8,7 @@ forked one begins with full ones.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import threading
@@ -17,6 +18,9 @@ import weakref
 
 from flask_ticketminer.config import Settings
 from flask_ticketminer.errors import Busy
+
+if t.TYPE_CHECKING:
+    from flask_ticketminer.mint.keys import MintKey
 
 SHARE_COST: t.Mapping[str, int] = {
     "sha256d": 3,
@@ -33,7 +37,7 @@ RESTORE_COST = 10
 BURST = 2
 """Seconds of signing and of verification that a rested process may do at once."""
 EXCHANGE_BURST = 10
-"""Minutes of exchanges that a rested process takes at once: wallets renew together when an epoch ends."""
+"""Minutes of exchanges that a rested process takes at once."""
 LONGEST_WAIT = 60
 """Seconds; nobody is told to wait longer."""
 
@@ -146,7 +150,7 @@ class Budgets:
 
     :ivar signing: RSA private operations.
     :ivar verification: microseconds of checking tickets, shares and hashes to restore.
-    :ivar exchanges: exchanges of tickets for tickets, which cost a visitor nothing and the ledger rows.
+    :ivar exchanges: splits and joins of tickets, which cost a visitor nothing and the ledger rows.
     :ivar reservations: payments whose view is running.
     """
 
@@ -194,9 +198,29 @@ class Budgets:
         self.signing.give_back(1)
 
     def payment_settled(self, tickets: int, outputs: int) -> None:
-        """Give back what a settled payment was charged: its price has paid for it. Exchanges have no price."""
+        """Give back what a settled payment was charged: its price has paid for it."""
         self.verification.give_back(tickets * TICKET_COST)
         self.signing.give_back(outputs)
+
+    @contextlib.contextmanager
+    def exchange(self, keys: t.Collection[MintKey], outputs: int, now: int) -> t.Iterator[None]:
+        """Charge one exchange of tickets of `keys` for so many `outputs`; one that fails is given back.
+
+        A renewal, where none of `keys` signs any more, is free: what comes out cannot be renewed in this epoch again, so
+        nobody goes round in circles. Splits and joins could, for ever, with a single ticket.
+
+        :raises Busy: on entry, there were too many.
+        """
+        renewal = not any(key.signs_at(now) for key in keys)
+        charge = 0 if renewal else 1
+        self.exchanges.take(charge)
+        try:
+            yield
+        except BaseException:
+            self.exchanges.give_back(charge)
+            raise
+        if renewal:
+            self.payment_settled(len(keys), outputs)
 
 
 def _after_fork() -> None:

@@ -185,10 +185,15 @@ def _pay(
         return _again(site, sale, stored, run)
     order = make_order(site, credential, sale, single_use=False)
     refuse_open_writes(site, sale.endpoint)
+    with site.budgets.reservations:
+        return _pay_for(site, sale, order, run)
+
+
+def _pay_for(site: Site, sale: Sale, order: PaymentOrder, run: t.Callable[[], t.Any]) -> Response:
     reserved = site.ledger.reserve(order, verified=True)
     if isinstance(reserved, StoredPayment):
         return _again(site, sale, reserved, run)
-    set_current(Payment(credential.payment_id.hex(), order.price))
+    set_current(Payment(order.payment_id.hex(), order.price))
     response = _run(site, sale, run, functools.partial(_release, site, order, sale, reserved))
     if not _delivered(response):
         return response

@@ -145,6 +145,7 @@ def announce(site: Site, order: PaymentOrder, endpoint: str | None) -> None:
     app = site.app
     if order.kind == "exchange":
         return
+    site.budgets.payment_settled(len(order.tokens), len(order.outputs))
     tell(tickets_redeemed, app, amount=order.price, endpoint=endpoint, payment_id=order.payment_id.hex())
     if order.kind == "donation":
         site.funds.forget(order.fund)

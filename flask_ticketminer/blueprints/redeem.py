@@ -86,7 +86,10 @@ def _exchange(site: Site, credential: Credential) -> Response:
         site.ledger.verify(credential.tickets)
         stored = site.ledger.find_payment(credential.payment_id)
         if stored is None or not stored.is_settled:
-            stored = site.ledger.pay_at_once(exchange_order(site, credential), verified=True)
+            keys = [site.keys.find(token.key_id) for token in credential.tickets]
+            order = exchange_order(site, credential)
+            with site.budgets.exchange(keys, len(order.outputs), site.clock.now()):
+                stored = site.ledger.pay_at_once(order, verified=True)
     except PaymentProblem as problem:
         return _refused(problem)
     return json_response(_answer(site, stored, None, None))

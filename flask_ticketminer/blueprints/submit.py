@@ -142,6 +142,7 @@ def _check_value(job: Job, members: dict[str, t.Any]) -> None:
 
 def _check_work(site: Site, job: Job, share: bytes) -> None:
     algorithm = ALGORITHMS[job.algorithm]
+    site.budgets.check_share(job.algorithm)
     if not algorithm.meets(algorithm.hash(share), site.settings.target(job.algorithm, job.value)):
         raise ShareMissesTarget(
             "This nonce does not meet the job's target: its digest is too large. Search on."
@@ -150,6 +151,7 @@ def _check_work(site: Site, job: Job, share: bytes) -> None:
 
 def _announce(site: Site, job: Job) -> None:
     site.floor.count_share()
+    site.budgets.share_checked(job.algorithm)
     app = site.app
     tell(share_accepted, app, algorithm=job.algorithm, value=job.value, donated=job.donated, fund=job.fund)
     if job.donated:
