@@ -40,7 +40,6 @@ from flask_ticketminer.mint.orders import (
 )
 from flask_ticketminer.mint.shares import CONFLICTS, ShareResult, Shares
 from miner.tokens import Token
-from miner.tokens import verify as verify_signature
 
 __all__ = ["Ledger", "PassUse", "PaymentOrder", "Reservation", "ShareResult", "StoredPayment"]
 
@@ -53,7 +52,7 @@ class Ledger(Shares):
 
         Expired and retired keys pass: a repeat of an old request is still to be answered. :meth:`reserve` refuses them.
 
-        :raises TooManyTickets, TicketRepeated, UnknownKey, BadSignature:
+        :raises TooManyTickets, TicketRepeated, UnknownKey, BadSignature, Busy:
         """
         self._check_distinct(tokens)
         for position, token in enumerate(tokens):
@@ -61,7 +60,7 @@ class Ledger(Shares):
                 key = self._keys.find(token.key_id)
             except RetiredKey:
                 continue
-            _check_signature(position, token, key)
+            self._check_signature(position, token, key)
 
     def find_payment(self, payment_id: bytes) -> StoredPayment | None:
         """Return the payment with this id (32 bytes) in whatever state, or None."""
@@ -199,7 +198,7 @@ class Ledger(Shares):
             self._keys.check_signing(key)
         if not verified:
             for position, (token, key) in enumerate(zip(order.tokens, keys, strict=True)):
-                _check_signature(position, token, key)
+                self._check_signature(position, token, key)
         signatures = tuple(self._keys.sign(key, blinded) for key, blinded in order.outputs)
         return Plan(order, keys, signatures)
 
@@ -212,6 +211,13 @@ class Ledger(Shares):
             )
         if len({(token.key_id, token.nonce) for token in tokens}) != len(tokens):
             raise TicketRepeated("A ticket stands twice in this request; each can be spent once.")
+
+    def _check_signature(self, position: int, token: Token, key: MintKey) -> None:
+        if not self._keys.verify(key, token):
+            raise BadSignature(
+                f"The ticket at position {position} was not signed by this site; throw it away.",
+                tickets=[position],
+            )
 
     def _accepted(self, position: int, token: Token, now: int) -> MintKey:
         key = self._keys.find(token.key_id)
@@ -283,14 +289,6 @@ class Ledger(Shares):
     def _moved(self, payment_id: bytes, fence: int, state: str, change: dict[str, object]) -> bool:
         return self._database.transaction(
             lambda connection: self._move(connection, payment_id, fence, state, change)
-        )
-
-
-def _check_signature(position: int, token: Token, key: MintKey) -> None:
-    if not verify_signature(key.public_key, token.signed_bytes, token.authenticator):
-        raise BadSignature(
-            f"The ticket at position {position} was not signed by this site; throw it away.",
-            tickets=[position],
         )
 
 

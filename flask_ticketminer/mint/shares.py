@@ -122,6 +122,8 @@ class Shares:
                         "This blinded message was signed before. Skip its counter and send the share with another one."
                     ) from None
             else:
+                if signature is not None:
+                    self._keys.budgets.share_signed()
                 return ShareResult(signature, replayed=False)
         raise DatabaseBusy("Too many requests want the same ticket. Send the same request again later.")
 
