@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import StaticPool
 
+from flask_ticketminer import mariadb
 from flask_ticketminer.dberrors import Failure, classify
 from flask_ticketminer.errors import DatabaseBusy, OutcomeUnknown
 from flask_ticketminer.schema import check_schema, make_schema, unix_time
@@ -37,6 +38,7 @@ PATIENCE = 10.0
 BUSY_TIMEOUT = 5000
 """Milliseconds that SQLite itself waits for another process's lock."""
 
+_ISOLATION: dict[str, t.Any] = {"isolation_level": "READ COMMITTED"}
 _WRITES = "ticketminer_writes"
 _UNSAFE = "ticketminer_unsafe_commit"
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
@@ -195,6 +197,8 @@ class Database:
         event.listen(engine, "connect", _prepare_sqlite if self.is_sqlite else _prepare_server)
         if self.is_sqlite:
             event.listen(engine, "begin", _begin_sqlite)
+        if self.dialect in mariadb.DIALECTS:
+            mariadb.attach(engine)
         try:
             setup = make_schema if self._host is None or self.is_memory else check_schema
             with self._writer():
@@ -207,14 +211,16 @@ class Database:
     def _make_engine(self) -> Engine:
         if self._host is not None:
             host = self._host()
-            return create_engine(host.url, pool=host.pool.recreate())
+            # MariaDB's own default is REPEATABLE READ; a host may have chosen another level for itself.
+            isolation = {} if self.is_sqlite else _ISOLATION
+            return create_engine(host.url, pool=host.pool.recreate(), **isolation)
         if self.is_memory:
             return create_engine(self.url, poolclass=StaticPool, connect_args={"check_same_thread": False})
         if self.is_sqlite:
             pathlib.Path(self.url.database or "").parent.mkdir(parents=True, exist_ok=True)
             return create_engine(self.url)
         # No ping before each use: a connection that has died fails at the first statement, and the unit is repeated.
-        return create_engine(self.url, pool_recycle=300, isolation_level="READ COMMITTED")
+        return create_engine(self.url, pool_recycle=300, **_ISOLATION)
 
     def _before_fork(self) -> None:
         """Let this process's writer finish and close idle SQLite files.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from sqlalchemy import Connection, Engine, func, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from flask_ticketminer.errors import SchemaError
+from flask_ticketminer.mariadb import DIALECTS as MARIADB
 from flask_ticketminer.tables import SCHEMA_VERSION, Tables
 
 _LOCK = 0x7469636B6574  # "ticket": the key of PostgreSQL's advisory lock around the making of the tables
@@ -21,6 +25,11 @@ def make_schema(engine: Engine, tables: Tables, writes: str) -> None:
     :param writes: the execution option that makes SQLite begin with its write lock.
     :raises SchemaError: the tables are of another version.
     """
+    if engine.dialect.name in MARIADB:
+        if not _is_stamped(engine, tables):
+            _make_one_by_one(engine, tables)
+        _stamp(engine, tables, writes)
+        return
     with engine.connect().execution_options(**{writes: True}) as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
@@ -44,6 +53,30 @@ def check_schema(engine: Engine, tables: Tables, writes: str) -> None:
         if connection.execute(select(tables.schema.c.version)).first():
             _check_version(connection, tables, repr(engine.url))
             return
+    _stamp(engine, tables, writes)
+
+
+def _is_stamped(engine: Engine, tables: Tables) -> bool:
+    with engine.connect() as connection:
+        made = inspect(connection).has_table(tables.schema.name)
+        return made and connection.execute(select(tables.schema.c.version)).first() is not None
+
+
+def _make_one_by_one(engine: Engine, tables: Tables) -> None:
+    # MariaDB commits each of these by itself, and a lock by name would hold on one node of a cluster only.
+    with engine.connect() as connection:
+        if not t.cast("t.Any", engine.dialect).is_mariadb:
+            raise SchemaError(
+                f"The ticket tables need MariaDB 10.6 or newer, PostgreSQL or SQLite; the server at {engine.url!r} is MySQL. Set "
+                "TICKETMINER_DATABASE_URI to a database of one of these."
+            )
+        for table in tables.all:
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                connection.execute(CreateIndex(index, if_not_exists=True))
+
+
+def _stamp(engine: Engine, tables: Tables, writes: str) -> None:
     try:
         with engine.connect().execution_options(**{writes: True}) as connection, connection.begin():
             _check_version(connection, tables, repr(engine.url))

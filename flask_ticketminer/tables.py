@@ -103,7 +103,7 @@ def define_tables(metadata: MetaData) -> Tables:
             _big("ends"),
             _big("signs_until"),
             _big("redeem_until"),
-            Column("issuer_name", String(255), nullable=False),
+            _text("issuer_name", 255),
             _binary("challenge_digest", 32),
             Column("spki", LargeBinary(512), nullable=False),
             Column("wrapped_private", LargeBinary(4096), nullable=False),
@@ -119,7 +119,7 @@ def define_tables(metadata: MetaData) -> Tables:
             _big("starts"),
             _big("ends"),
             _big("redeem_until"),
-            Column("issuer_name", String(255), nullable=False),
+            _text("issuer_name", 255),
             *(_big(name) for name in COUNTERS),
         ),
         issued=table(
@@ -139,15 +139,15 @@ def define_tables(metadata: MetaData) -> Tables:
             _binary("key_id", 32, nullable=True),
             _binary("blinded_hash", 32, nullable=True),
             _integer("value"),
-            Column("fund", String(64)),
+            _text("fund", 64, nullable=True),
             _big("created"),
         ),
         payment=table(
             "payment",
             ("payment_id",),
             _binary("payment_id", 32),
-            Column("kind", String(16), nullable=False),
-            Column("state", String(16), nullable=False),
+            _text("kind", 16),
+            _text("state", 16),
             _integer("fence"),
             _big("lease_until"),
             _big("price"),
@@ -155,7 +155,7 @@ def define_tables(metadata: MetaData) -> Tables:
             _big("change_value"),
             Column("change", LargeBinary(65535), nullable=False),
             _binary("binding", 32, nullable=True),
-            Column("fund", String(64)),
+            _text("fund", 64, nullable=True),
             _big("created"),
             Column("settled_at", BigInteger),
         ),
@@ -181,20 +181,20 @@ def define_tables(metadata: MetaData) -> Tables:
             ("key_id", "slot", "kind"),
             _binary("key_id", 32),
             _integer("slot"),
-            Column("kind", String(32), nullable=False),
+            _text("kind", 32),
             _big("total"),
         ),
         totals=table(
             "totals",
             ("name", "slot"),
-            Column("name", String(32), nullable=False),
+            _text("name", 32),
             _integer("slot"),
             _big("total"),
         ),
         fund_total=table(
             "fund_total",
             ("fund", "slot"),
-            Column("fund", String(64), nullable=False),
+            _text("fund", 64),
             _integer("slot"),
             _big("total"),
         ),
@@ -202,8 +202,16 @@ def define_tables(metadata: MetaData) -> Tables:
 
 
 def _binary(name: str, size: int, *, nullable: bool = False) -> Column[bytes]:
-    # MySQL indexes only binary columns of a stated length.
-    kind: TypeEngine[bytes] = LargeBinary(size).with_variant(mysql.BINARY(size), "mysql", "mariadb")
+    # MariaDB indexes only binary columns of a stated length, and its BINARY ends at 255 bytes.
+    stated = mysql.BINARY(size) if size <= 255 else mysql.VARBINARY(size)
+    kind: TypeEngine[bytes] = LargeBinary(size).with_variant(stated, "mysql", "mariadb")
+    return Column(name, kind, nullable=nullable)
+
+
+def _text(name: str, size: int, *, nullable: bool = False) -> Column[str]:
+    # MariaDB's other collations take 'a' for 'A', 'ä' or 'a ', and a unique key then does too.
+    exact = mysql.VARCHAR(size, charset="utf8mb4", collation="utf8mb4_nopad_bin")
+    kind: TypeEngine[str] = String(size).with_variant(exact, "mysql", "mariadb")
     return Column(name, kind, nullable=nullable)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import mariadb
 import postgres
 from mints import START, Mint
 from sites import Shop, make_shop
@@ -44,6 +45,23 @@ def postgres_url(postgres_server: postgres.Postgres) -> str:
     return postgres_server.new_database()
 
 
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[mariadb.MariaDB]:
+    """One real MariaDB for the session."""
+    programs = mariadb.programs()
+    if programs is None:
+        missing("needs MariaDB: apt-get install mariadb-server")
+        return
+    with mariadb.running(programs) as server:
+        yield server
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: mariadb.MariaDB) -> str:
+    """An empty MariaDB database."""
+    return mariadb_server.new_database()
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: pathlib.Path) -> str:
     """A SQLite file that does not exist yet."""
@@ -54,6 +72,13 @@ def sqlite_url(tmp_path: pathlib.Path) -> str:
 def database_url(request: pytest.FixtureRequest) -> str:
     """An empty database: the test runs on each kind."""
     return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def ledger_url(request: pytest.FixtureRequest) -> str:
+    """An empty database of each kind that the ledger knows, for tests below HTTP."""
+    fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url", "mariadb": "mariadb_url"}[request.param]
+    return str(request.getfixturevalue(fixture))
 
 
 @pytest.fixture
@@ -81,9 +106,9 @@ def make_mint(manual_clock: ManualClock) -> Iterator[Callable[..., Mint]]:
 
 
 @pytest.fixture
-def mint(make_mint: Callable[..., Mint], database_url: str) -> Mint:
+def mint(make_mint: Callable[..., Mint], ledger_url: str) -> Mint:
     """A mint on each kind of database."""
-    return make_mint(database_url)
+    return make_mint(ledger_url)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def running(bin_dir: pathlib.Path) -> Iterator[Postgres]:
     folder = pathlib.Path(tempfile.mkdtemp(prefix="ticketminer-postgres-"))
     if root:
         shutil.chown(folder, "postgres")
-    data, port = folder / "data", _free_port()
+    data, port = folder / "data", free_port()
     try:
         subprocess.run(
             [
@@ -96,7 +96,7 @@ def running(bin_dir: pathlib.Path) -> Iterator[Postgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

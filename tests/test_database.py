@@ -25,8 +25,8 @@ from flask_ticketminer.tables import define_tables
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    made = Database(database_url)
+def database(ledger_url: str) -> Iterator[Database]:
+    made = Database(ledger_url)
     yield made
     made.dispose()
 
@@ -270,8 +270,8 @@ def test_threads_count_without_losing_any(database: Database) -> None:
     assert database.read(lambda connection: connection.execute(select(table.c.total)).scalar_one()) == 81
 
 
-def test_workers_that_start_together_make_the_tables_once(database_url: str) -> None:
-    databases = [Database(database_url) for _ in range(6)]
+def test_workers_that_start_together_make_the_tables_once(ledger_url: str) -> None:
+    databases = [Database(ledger_url) for _ in range(6)]
     start = threading.Barrier(6)
     failures: list[BaseException] = []
 
@@ -301,12 +301,12 @@ def test_processes_that_start_together_make_the_tables_once(sqlite_url: str) -> 
     assert [worker.wait() for worker in workers] == [0, 0, 0, 0]
 
 
-def test_another_schema_version_is_refused(database_url: str) -> None:
-    first = Database(database_url)
+def test_another_schema_version_is_refused(ledger_url: str) -> None:
+    first = Database(ledger_url)
     first.transaction(lambda connection: connection.execute(first.tables.schema.update().values(version=99)))
     first.dispose()
     with pytest.raises(SchemaError, match="version 99"):
-        names(Database(database_url))
+        names(Database(ledger_url))
 
 
 def add_in_child(database: Database) -> None:
@@ -373,15 +373,15 @@ class Host:
             self.db.engine.dispose()
 
 
-def test_a_hosts_database_needs_the_hosts_migrations(database_url: str) -> None:
-    host = Host(database_url)
+def test_a_hosts_database_needs_the_hosts_migrations(ledger_url: str) -> None:
+    host = Host(ledger_url)
     with pytest.raises(SchemaError, match=r"db\.create_all\(\).*flask db upgrade"):
         names(host.database())
     host.close()
 
 
-def test_a_hosts_tables_are_used_with_a_pool_of_our_own(database_url: str) -> None:
-    host = Host(database_url)
+def test_a_hosts_tables_are_used_with_a_pool_of_our_own(ledger_url: str) -> None:
+    host = Host(ledger_url)
     host.create_all()
     database = host.database()
     add_total(database, "ours")

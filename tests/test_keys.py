@@ -46,18 +46,16 @@ def test_the_key_stays_the_same_for_its_epoch_and_changes_after_it(memory_mint: 
     assert memory_mint.keys.current(1) != first
 
 
-def test_another_process_uses_the_key_that_is_there(
-    make_mint: Callable[..., Mint], database_url: str
-) -> None:
-    assert make_mint(database_url).keys.current(1) == make_mint(database_url).keys.current(1)
+def test_another_process_uses_the_key_that_is_there(make_mint: Callable[..., Mint], ledger_url: str) -> None:
+    assert make_mint(ledger_url).keys.current(1) == make_mint(ledger_url).keys.current(1)
 
 
-def test_processes_that_make_a_key_together_agree(make_mint: Callable[..., Mint], database_url: str) -> None:
+def test_processes_that_make_a_key_together_agree(make_mint: Callable[..., Mint], ledger_url: str) -> None:
     pool = [pooled_keys() for _ in range(4)]
     for ahead, source in enumerate(pool):  # each would make another key
         for _ in range(ahead):
             source()
-    mints = [make_mint(database_url, keys={"generate": source}) for source in pool]
+    mints = [make_mint(ledger_url, keys={"generate": source}) for source in pool]
     with ThreadPoolExecutor(4) as threads:
         keys = list(threads.map(lambda mint: mint.keys.current(1), mints))
     assert len({key.key_id for key in keys}) == 1
