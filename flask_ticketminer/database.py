@@ -15,7 +15,8 @@ import threading
 import time
 import typing as t
 import weakref
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -107,15 +108,18 @@ class Database:
                     self._engine = self._open()
         return self._engine
 
-    def transaction(self, work: Work[T]) -> T:
+    def transaction(self, work: Work[T], *, durable: bool = True) -> T:
         """Run `work` in one transaction, commit, and return its result; the whole unit is repeated where that is safe.
 
         An ``IntegrityError`` rolls everything back and propagates: the constraint has decided.
 
+        :param durable: whether it must be on the disk when this returns; if not, SQLite may lose it with the machine's power, but
+            only together with all that comes after it.
+
         :raises DatabaseBusy: the unit could not be run in time; nothing was written.
         :raises OutcomeUnknown: the connection failed during COMMIT; sending the same request again settles it.
         """
-        return self._repeat(lambda: self._run_once(work))
+        return self._repeat(lambda: self._run_once(work, durable))
 
     def read(self, work: Work[T], *, snapshot: bool = False, attempts: int = ATTEMPTS) -> T:
         """Run `work`, which only reads, and return its result.
@@ -154,9 +158,9 @@ class Database:
             time.sleep(random.random() * min(0.5, 0.005 * 2**count))
         raise AssertionError  # for the type checker: the loop has no other end
 
-    def _run_once(self, work: Work[T]) -> T:
+    def _run_once(self, work: Work[T], durable: bool) -> T:
         engine = self.engine
-        with self._writer(), engine.connect() as connection:
+        with self._writer(), engine.connect() as connection, self._synchronous(connection, durable):
             connection = connection.execution_options(**{_WRITES: True})
             connection.begin()
             # Leaving the block by an exception rolls back.
@@ -187,6 +191,21 @@ class Database:
             if snapshot and not self.is_sqlite:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             return work(connection)
+
+    @contextmanager
+    def _synchronous(self, connection: Connection, durable: bool) -> Iterator[None]:
+        """Let SQLite not wait for the disk in this transaction, unless it is to be `durable`."""
+        raw = None if durable or not self.is_sqlite else connection.connection.dbapi_connection
+        if raw is None:
+            yield
+            return
+        file = t.cast(sqlite3.Connection, raw)
+        file.execute("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            connection.rollback()  # the level cannot be changed inside a transaction
+            file.execute("PRAGMA synchronous = FULL")
 
     def _writer(self) -> AbstractContextManager[t.Any]:
         # SQLite takes one writer at a time; threads of this process queue here rather than spin on the file's lock.

@@ -13,11 +13,12 @@ import typing as t
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
-from sqlalchemy import Connection, Table, bindparam, insert, literal, select, update
+from sqlalchemy import Connection, Table, insert, literal, select
 from sqlalchemy.exc import IntegrityError
 
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import RetiredKey
+from flask_ticketminer.mint.statements import Statements
 
 T = t.TypeVar("T")
 
@@ -51,8 +52,9 @@ Counter = KeyCounter | Total | FundTotal
 class Counters:
     """The counters of one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, statements: Statements) -> None:
         self._database = database
+        self._statements = statements
         tables = database.tables
         self._tables: dict[type, Table] = {
             KeyCounter: tables.counter,
@@ -68,43 +70,33 @@ class Counters:
 
         Errors as for :meth:`flask_ticketminer.database.Database.transaction`.
         """
-        by_table = {
-            kind: sorted(counter for counter, delta in deltas.items() if type(counter) is kind and delta)
-            for kind in self._tables
-        }
+        by_table: dict[type, list[tuple[Counter, int]]] = {}
+        for kind in self._tables:
+            if rows := sorted((c, delta) for c, delta in deltas.items() if type(c) is kind and delta):
+                by_table[kind] = rows
 
         def unit(connection: Connection) -> T | None:
             result = work(connection)
             if result is not None:
-                for kind, counters in by_table.items():
-                    if counters:
-                        self._add(connection, kind, slot, [(c, deltas[c]) for c in counters])
+                for kind, rows in by_table.items():
+                    self._add(connection, kind, slot, rows)
             return result
 
         with self._slot() as slot:
             while True:
-                self._ensure(slot, [counter for counters in by_table.values() for counter in counters])
+                self._ensure(slot, [counter for rows in by_table.values() for counter, _ in rows])
                 try:
                     return self._database.transaction(unit)
                 except _Missing:
                     self._present.clear()
 
     def _add(self, connection: Connection, kind: type, slot: int, deltas: list[tuple[Counter, int]]) -> None:
-        table = self._tables[kind]
         names = t.cast(t.Any, kind)._fields
-        statement = (
-            update(table)
-            .where(
-                table.c.slot == bindparam("at_slot"),
-                *(table.c[name] == bindparam(f"at_{name}") for name in names),
-            )
-            .values(total=table.c.total + bindparam("delta"))
-        )
         rows = [
             {"at_slot": slot, "delta": delta, **{f"at_{n}": v for n, v in zip(names, counter, strict=True)}}
             for counter, delta in deltas
         ]
-        if connection.execute(statement, rows).rowcount != len(rows):
+        if self._statements.count[self._tables[kind]].run(connection, rows).rowcount != len(rows):
             raise _Missing
 
     def _ensure(self, slot: int, counters: list[Counter]) -> None:

@@ -8,36 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, or_, select, update
 
 from flask_ticketminer.errors import OutputAlreadySigned, TicketInUse, TicketSpent
 from flask_ticketminer.mint.orders import RELEASED, RESERVED, Plan
+from flask_ticketminer.mint.statements import Statements
 from flask_ticketminer.tables import Tables
 
 
-def insert_rows(connection: Connection, tables: Tables, plan: Plan, *, held: bool) -> None:
+def insert_rows(connection: Connection, statements: Statements, plan: Plan, *, held: bool) -> None:
     """Insert the spent and issued rows of `plan`, and the rows that tie them to it while it is only reserved.
 
     :raises sqlalchemy.exc.IntegrityError: a ticket is spent or in use, or an output is signed.
     """
     inputs, outputs = plan.inputs(), plan.outputs()
-    connection.execute(insert(tables.spent), inputs)
+    statements.insert_spent.run(connection, inputs)
     if outputs:
-        names = ("key_id", "blinded_hash", "blind_signature")
-        connection.execute(insert(tables.issued), [{name: row[name] for name in names} for row in outputs])
+        statements.insert_issued.run(connection, outputs)
     if held:
         mark = {"payment_id": plan.order.payment_id}
-        connection.execute(insert(tables.payment_input), [row | mark for row in inputs])
+        statements.insert_input.run(connection, [row | mark for row in inputs])
         if outputs:
-            names = ("position", "key_id", "blinded_hash")
-            rows = [{name: row[name] for name in names} | mark for row in outputs]
-            connection.execute(insert(tables.payment_output), rows)
+            statements.insert_output.run(connection, [row | mark for row in outputs])
 
 
-def delete_holds(connection: Connection, tables: Tables, payment_id: bytes) -> None:
-    """Delete the rows that tie spent and issued rows to a payment: it is settled, and they are everyone's past."""
-    for table in (tables.payment_input, tables.payment_output):
-        connection.execute(delete(table).where(table.c.payment_id == payment_id))
+def delete_holds(connection: Connection, statements: Statements, payment_id: bytes, *, outputs: bool) -> None:
+    """Delete the rows that tie spent and issued rows to a payment: it is settled, and they are everyone's past.
+
+    :param outputs: whether it has any.
+    """
+    statements.delete_inputs.run(connection, {"at_payment": payment_id})
+    if outputs:
+        statements.delete_outputs.run(connection, {"at_payment": payment_id})
 
 
 def release(
@@ -75,7 +77,8 @@ def release(
                 rows.c.key_id == bindparam("at_key"), rows.c[column] == bindparam("at_column")
             )
             connection.execute(statement, [{"at_key": key, "at_column": value} for key, value in found])
-    delete_holds(connection, tables, payment_id)
+    for links in (tables.payment_input, tables.payment_output):
+        connection.execute(delete(links).where(links.c.payment_id == payment_id))
     return True
 
 
@@ -104,8 +107,7 @@ def overdue_holders(connection: Connection, tables: Tables, plan: Plan, now: int
             tickets=sorted(tokens.index(ticket) for ticket in busy),
             retry_after=max(busy.values()) - now,
         )
-    rows = sorted(plan.outputs(), key=lambda row: row["position"])
-    outputs = [(row["key_id"], row["blinded_hash"]) for row in rows]
+    outputs = plan.blinded_hashes
     signed = _existing(connection, tables.issued, "blinded_hash", outputs)
     holders = _holders(connection, tables, tables.payment_output, "blinded_hash", signed)
     taken = sorted(
@@ -117,6 +119,13 @@ def overdue_holders(connection: Connection, tables: Tables, plan: Plan, now: int
             outputs=taken,
         )
     return {payment_id for payment_id, _ in (*held.values(), *holders.values())}
+
+
+def any_spent(connection: Connection, tables: Tables, plan: Plan) -> bool:
+    """Return whether some tickets of `plan` are spent or in use."""
+    return bool(
+        _existing(connection, tables.spent, "nonce", [(t.key_id, t.nonce) for t in plan.order.tokens])
+    )
 
 
 def _existing(

@@ -1,15 +1,17 @@
 """The ledger: every share is paid once, every ticket is spent once, and value neither appears nor disappears.
 
-Signatures are checked and made before a transaction, and everything is written in one. Who may spend is decided by the unique
+Signatures are checked before a transaction, and everything is written in one. Who may spend is decided by the unique
 constraints alone; a failed insert is explained afterwards.
 """
 
 from __future__ import annotations
 
+import functools
+import typing as t
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.exc import IntegrityError
 
 from flask_ticketminer.errors import (
@@ -64,8 +66,7 @@ class Ledger(Shares):
 
     def find_payment(self, payment_id: bytes) -> StoredPayment | None:
         """Return the payment with this id (32 bytes) in whatever state, or None."""
-        payment = self._tables.payment
-        statement = select(payment).where(payment.c.payment_id == payment_id)
+        statement = self._payment_with(payment_id)
         row = self._database.read(lambda connection: connection.execute(statement).mappings().first())
         return None if row is None else StoredPayment.from_row(dict(row))
 
@@ -79,21 +80,27 @@ class Ledger(Shares):
         :raises OutputAlreadySigned: an output was signed before; nothing was spent.
         """
         plan = self._plan(order, verified)
-        row = plan.payment_row(RESERVED, self._clock.now(), self._settings.lease)
 
-        def work(connection: Connection) -> None:
-            connection.execute(insert(self._tables.payment), row)
-            holdings.insert_rows(connection, self._tables, plan, held=True)
+        def work(connection: Connection, row: dict[str, t.Any]) -> None:
+            self._statements.insert_payment.run(connection, row)
+            holdings.insert_rows(connection, self._statements, plan, held=True)
 
         for _ in range(CONFLICTS):
-            try:
-                self._database.transaction(work)
-            except IntegrityError:
-                outcome = self._resolve(plan)
-                if outcome is not None:
-                    return outcome
-            else:
-                return Reservation(order.payment_id, 1, plan.signatures, plan)
+            if not self._in_the_way(plan):
+                unit = functools.partial(
+                    work, row=plan.payment_row(RESERVED, self._clock.now(), self._settings.lease)
+                )
+                try:
+                    # A reservation lost to a power failure is one that was released: it need not reach the disk before the
+                    # settlement that follows it there.
+                    self._database.transaction(unit, durable=False)
+                except IntegrityError:
+                    pass
+                else:
+                    return Reservation(order.payment_id, 1, plan)
+            outcome = self._resolve(plan)
+            if outcome is not None:
+                return outcome
         raise _crowded()
 
     def pay_at_once(self, order: PaymentOrder, *, verified: bool = False) -> StoredPayment:
@@ -101,40 +108,50 @@ class Ledger(Shares):
 
         Parameters and errors as for :meth:`reserve`.
         """
-        plan = self._plan(order, verified)
-        now = self._clock.now()
-        row = plan.payment_row(order.final_state, now, 0)
+        plan, now = self._plan(order, verified), self._clock.now()
 
-        def work(connection: Connection) -> bool:
-            connection.execute(insert(self._tables.payment), row)
-            holdings.insert_rows(connection, self._tables, plan, held=False)
+        def work(connection: Connection, row: dict[str, t.Any]) -> bool:
+            self._statements.insert_payment.run(connection, row)
+            holdings.insert_rows(connection, self._statements, plan, held=False)
             return True
 
         for _ in range(CONFLICTS):
-            try:
-                self._counters.transaction(plan.deltas(), work)
-            except IntegrityError:
-                outcome = self._resolve(plan)
-                if isinstance(outcome, Reservation):
-                    outcome = self.settle(outcome)
-                if outcome is not None:
-                    return outcome
-            else:
-                return plan.settled(now, 1)
+            if not self._in_the_way(plan):
+                unit = functools.partial(work, row=plan.payment_row(order.final_state, now, 0))
+                try:
+                    self._counters.transaction(plan.deltas(), unit)
+                except IntegrityError:
+                    pass
+                else:
+                    return plan.settled(now, 1)
+            outcome = self._resolve(plan)
+            if isinstance(outcome, Reservation):
+                outcome = self.settle(outcome)
+            if outcome is not None:
+                return outcome
         raise _crowded()
 
     def settle(self, reservation: Reservation) -> StoredPayment | None:
         """Spend the tickets for good and count them; None when the reservation was lost to somebody else."""
-        plan, payment = reservation.plan, self._tables.payment
-        now = self._clock.now()
+        plan, now = reservation.plan, self._clock.now()
+        payment_id, fence = reservation.payment_id, reservation.fence
+        change = {
+            "at_payment": payment_id,
+            "at_fence": fence,
+            "at_state": RESERVED,
+            "new_state": plan.order.final_state,
+            "new_settled_at": now,
+        }
 
         def work(connection: Connection) -> StoredPayment | None:
-            change = {"state": plan.order.final_state, "settled_at": now}
-            if not self._move(connection, reservation.payment_id, reservation.fence, RESERVED, change):
+            if self._statements.settle.run(connection, change).rowcount != 1:
                 return None
-            holdings.delete_holds(connection, self._tables, reservation.payment_id)
-            row = connection.execute(select(payment).where(payment.c.payment_id == reservation.payment_id))
-            return replace(StoredPayment.from_row(dict(row.mappings().one())), replayed=False)
+            outputs = bool(plan.order.outputs)
+            holdings.delete_holds(connection, self._statements, payment_id, outputs=outputs)
+            if not reservation.taken_over:
+                return plan.settled(now, fence)
+            found = connection.execute(self._payment_with(payment_id)).mappings().one()
+            return replace(StoredPayment.from_row(dict(found)), replayed=False)
 
         settled = self._counters.transaction(plan.deltas(), work)
         if settled is None:
@@ -180,7 +197,7 @@ class Ledger(Shares):
         return self._moved(use.payment_id, use.fence, USING, {"state": PAID})
 
     def _plan(self, order: PaymentOrder, verified: bool) -> Plan:
-        """Check `order` in the order of cost and sign its outputs."""
+        """Check `order` in the order of cost."""
         settings, now = self._settings, self._clock.now()
         self._check_distinct(order.tokens)
         keys = tuple(self._accepted(position, token, now) for position, token in enumerate(order.tokens))
@@ -199,8 +216,7 @@ class Ledger(Shares):
         if not verified:
             for position, (token, key) in enumerate(zip(order.tokens, keys, strict=True)):
                 self._check_signature(position, token, key)
-        signatures = tuple(self._keys.sign(key, blinded) for key, blinded in order.outputs)
-        return Plan(order, keys, signatures)
+        return Plan(order, keys, self._keys.sign)
 
     def _check_distinct(self, tokens: Sequence[Token]) -> None:
         limit = self._settings.max_inputs
@@ -229,6 +245,19 @@ class Ledger(Shares):
             )
         return key
 
+    def _payment_with(self, payment_id: bytes) -> Select[t.Any]:
+        payment = self._tables.payment
+        return select(payment).where(payment.c.payment_id == payment_id)
+
+    def _in_the_way(self, plan: Plan) -> bool:
+        """Look whether it is worth while to sign the outputs of `plan`: a spent ticket shall not buy signatures.
+
+        What is found decides nothing; the constraints do.
+        """
+        if not plan.order.outputs:
+            return False
+        return self._database.read(lambda connection: holdings.any_spent(connection, self._tables, plan))
+
     def _resolve(self, plan: Plan) -> Reservation | StoredPayment | None:
         """Say what to do after a constraint refused the rows of `plan`; None to try again."""
         stored = self.find_payment(plan.order.payment_id)
@@ -246,13 +275,13 @@ class Ledger(Shares):
         if stored.state == RESERVED:
             if not self._moved(stored.payment_id, stored.fence, RESERVED, change):
                 return None
-            return Reservation(stored.payment_id, fence, stored.change, plan, taken_over=True)
+            return Reservation(stored.payment_id, fence, plan, taken_over=True)
 
         def again(connection: Connection) -> bool:
             full = plan.payment_row(RESERVED, now, self._settings.lease) | change
             if not self._move(connection, stored.payment_id, stored.fence, RELEASED, full):
                 return False
-            holdings.insert_rows(connection, self._tables, plan, held=True)
+            holdings.insert_rows(connection, self._statements, plan, held=True)
             return True
 
         try:
@@ -260,7 +289,7 @@ class Ledger(Shares):
         except IntegrityError:
             self._clear_the_way(plan)
             return None
-        return Reservation(stored.payment_id, fence, plan.signatures, plan) if reserved else None
+        return Reservation(stored.payment_id, fence, plan) if reserved else None
 
     def _clear_the_way(self, plan: Plan) -> None:
         """Raise what stands in the way of `plan`, or release overdue payments that do."""

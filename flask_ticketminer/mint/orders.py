@@ -14,6 +14,7 @@ whoever lost a payment to another process cannot write it any more.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import typing as t
 from collections import Counter as Tally
@@ -98,10 +99,13 @@ class Reservation:
 
     payment_id: bytes
     fence: int
-    #: The change: nobody may learn it before the payment is settled.
-    signatures: tuple[bytes, ...] = field(repr=False)
     plan: Plan = field(repr=False, compare=False)
     taken_over: bool = False
+
+    @property
+    def signatures(self) -> tuple[bytes, ...]:
+        """The change: nobody may learn it before the payment is settled."""
+        return self.plan.signatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +117,26 @@ class PassUse:
     payment: StoredPayment
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
-    """A checked order with its signatures: the rows that it writes, in the order in which everyone writes them."""
+    """A checked order and the rows that it writes, in the order in which everyone writes them.
+
+    :ivar sign: signs a blinded message with a key; what it returned is kept.
+    """
 
     order: PaymentOrder
     keys: tuple[MintKey, ...]
-    signatures: tuple[bytes, ...]
+    sign: t.Callable[[MintKey, bytes], bytes] = field(repr=False, compare=False)
+
+    @functools.cached_property
+    def signatures(self) -> tuple[bytes, ...]:
+        """The change, signed when it is first needed."""
+        return tuple(self.sign(key, blinded) for key, blinded in self.order.outputs)
+
+    @functools.cached_property
+    def blinded_hashes(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Key id and hash of the blinded message (32 bytes each) of the outputs, in the order asked for."""
+        return tuple((key.key_id, hashlib.sha256(blinded).digest()) for key, blinded in self.order.outputs)
 
     def payment_row(self, state: str, now: int, lease: int) -> dict[str, t.Any]:
         order = self.order
@@ -149,12 +166,12 @@ class Plan:
         rows = [
             {
                 "position": position,
-                "key_id": key.key_id,
-                "blinded_hash": hashlib.sha256(blinded).digest(),
+                "key_id": key_id,
+                "blinded_hash": blinded_hash,
                 "blind_signature": signature,
             }
-            for position, ((key, blinded), signature) in enumerate(
-                zip(self.order.outputs, self.signatures, strict=True)
+            for position, ((key_id, blinded_hash), signature) in enumerate(
+                zip(self.blinded_hashes, self.signatures, strict=True)
             )
         ]
         return sorted(rows, key=lambda row: (row["key_id"], row["blinded_hash"]))

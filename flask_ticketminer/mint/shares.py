@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter as Tally
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, and_, insert, select
+from sqlalchemy import Connection, and_, select
 from sqlalchemy.exc import IntegrityError
 
 from flask_ticketminer.clock import Clock
@@ -15,6 +15,7 @@ from flask_ticketminer.database import Database
 from flask_ticketminer.errors import DatabaseBusy, DuplicateShare, OutputAlreadySigned, RetiredKey
 from flask_ticketminer.mint.counters import Counter, Counters, FundTotal, KeyCounter, Total
 from flask_ticketminer.mint.keys import KeyRing, MintKey
+from flask_ticketminer.mint.statements import Statements
 
 CONFLICTS = 5
 """Times that a unit is tried again after whatever stood in its way was gone when it was looked for."""
@@ -37,7 +38,8 @@ class Shares:
         self._settings = settings
         self._clock = clock
         self._keys = keys
-        self._counters = Counters(database)
+        self._statements = Statements(database.tables)
+        self._counters = Counters(database, self._statements)
 
     def find_share(self, share_id: bytes, request_digest: bytes) -> ShareResult | None:
         """Return what the same request got before, or None when the share is new.
@@ -105,9 +107,9 @@ class Shares:
         output = {"key_id": row["key_id"], "blinded_hash": blinded_hash, "blind_signature": signature}
 
         def work(connection: Connection) -> bool:
-            connection.execute(insert(self._tables.share), row)
+            self._statements.insert_share.run(connection, row)
             if signature is not None:
-                connection.execute(insert(self._tables.issued), output)
+                self._statements.insert_issued.run(connection, output)
             return True
 
         for _ in range(CONFLICTS):
