@@ -22,7 +22,7 @@ help:
 demo: port-ready .venv/installed-demo
 	@$(bin)/python -m demo_shop.walkthrough --port $(PORT) $(if $(filter-out 0,$(ONCE)),--once)
 
-test: .venv/installed-test
+test: .venv/installed-test $(if $(shell command -v npm),tests/privacypass/node_modules/.installed)
 	$(bin)/python -m pytest $(ARGS)
 
 lint: .venv/installed-test
@@ -48,3 +48,8 @@ port-ready:
 	@echo "installing into .venv; this needs the network, and happens again only when the requirements change"
 	@PYTHONWARNINGS=ignore $(bin)/python -m pip install --quiet --disable-pip-version-check --editable ".$(extras)"
 	@touch $@
+
+# Without npm, or without the network, the tests that need this are skipped.
+tests/privacypass/node_modules/.installed: tests/privacypass/package.json tests/privacypass/package-lock.json
+	@echo "installing a Privacy Pass client of others into tests/privacypass; this needs the network, once"
+	@if (cd $(<D) && npm ci --silent); then touch $@; else echo "npm could not install it; the tests that need it are skipped"; fi
