@@ -54,6 +54,8 @@ def test_a_challenge_is_read(parameters):
         lambda own: [own.replace("Payment", "pAYMENT", 1)],
         lambda own: [own.replace('realm="', 'REALM = "', 1)],
         lambda own: ['Payment id="x", method="card", intent="charge", realm="r", request="e30"', own],
+        lambda own: ['Payment id="x", method="ticket", intent="session", realm="r", request="e30"', own],
+        lambda own: [own.replace("Payment", 'Payment header="Cookie",', 1), own],
         lambda own: [f'Broken "quoted", {own}'],
         lambda own: ['Payment id="a", id="b", method="ticket"', own],
     ],

@@ -64,12 +64,19 @@ def parse_challenges(values: t.Iterable[str]) -> list[tuple[str, dict[str, str]]
 def find_challenge(values: t.Iterable[str]) -> Challenge | None:
     """Return the first request for tickets in the ``WWW-Authenticate`` fields `values`; None when there is none.
 
+    Other intents, and other fields than :data:`HEADERS`, are left alone, as the scheme wants it.
+
     :raises SiteProtocolError: there is one, and it is nonsense.
     """
     for scheme, parameters in parse_challenges(values):
-        if scheme == "payment" and parameters.get("method") == METHOD:
+        if scheme == "payment" and _for_us(parameters):
             return read_challenge(parameters)
     return None
+
+
+def _for_us(parameters: t.Mapping[str, str]) -> bool:
+    kind = parameters.get("method"), parameters.get("intent", INTENT)
+    return kind == (METHOD, INTENT) and parameters.get("header", HEADERS[0]) in HEADERS
 
 
 def read_challenge(parameters: t.Mapping[str, str]) -> Challenge:
