@@ -7,6 +7,7 @@ must have no effect outside the database.
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import pathlib
 import random
@@ -38,7 +39,10 @@ PATIENCE = 10.0
 """Seconds after which a unit is not begun again."""
 BUSY_TIMEOUT = 5000
 """Milliseconds that SQLite itself waits for another process's lock."""
+UNWRITABLE_RETRY = 60
+"""Seconds after which a visitor is to try again while the disk is full: somebody has to make room first."""
 
+_log = logging.getLogger(__name__)
 _ISOLATION: dict[str, t.Any] = {"isolation_level": "READ COMMITTED"}
 _WRITES = "ticketminer_writes"
 _UNSAFE = "ticketminer_unsafe_commit"
@@ -149,14 +153,29 @@ class Database:
             except IntegrityError:
                 raise
             except (DBAPIError, PoolTimeout) as error:
-                if isinstance(error, DBAPIError) and classify(error) is Failure.FINAL:
+                failure = classify(error) if isinstance(error, DBAPIError) else Failure.CONNECTION
+                if failure is Failure.FINAL:
                     raise
+                if failure is Failure.UNWRITABLE:
+                    raise self._unwritable(error) from error
                 if count >= attempts or time.monotonic() - started > PATIENCE:
                     raise DatabaseBusy(
                         "The site's database is busy or cannot be reached. Send the same request again later."
                     ) from error
             time.sleep(random.random() * min(0.5, 0.005 * 2**count))
         raise AssertionError  # for the type checker: the loop has no other end
+
+    def _unwritable(self, error: Exception) -> DatabaseBusy:
+        _log.error(
+            "The tickets' database (%r) cannot store anything: %s. Free space on its disk, raise its limit of size, or make it and "
+            "its folder writable; no restart is needed. Until then visitors are told to come back later, and nothing is lost.",
+            self.url,
+            getattr(error, "orig", error),
+        )
+        return DatabaseBusy(
+            "The site cannot store anything at the moment. Nothing is lost; send the same request again later.",
+            retry_after=UNWRITABLE_RETRY,
+        )
 
     def _run_once(self, work: Work[T], durable: bool) -> T:
         engine = self.engine
@@ -170,7 +189,7 @@ class Database:
                 connection.commit()
             except DBAPIError as error:
                 self._abandon(connection)
-                if classify(error, committing=True) is Failure.ROLLED_BACK:
+                if classify(error, committing=True) in (Failure.ROLLED_BACK, Failure.UNWRITABLE):
                     raise
                 raise _unknown() from error
             if connection.info.pop(_UNSAFE, False):
