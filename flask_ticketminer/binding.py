@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import typing as t
+import json
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -56,19 +56,32 @@ def request_path() -> str:
 
 
 def binding_digest(fingerprint: str | None) -> bytes:
-    """Return the 32 bytes that name the current request with the body of this `fingerprint`.
+    """Return the 32 bytes that name the current request with the body of this `fingerprint`."""
+    return digest_of(
+        _method(),
+        request.endpoint,
+        quote(request.path, safe=_IN_PATH),
+        _query(),
+        fingerprint,
+        host=request.host if current_app.subdomain_matching else None,
+    )
+
+
+def digest_of(
+    method: str,
+    endpoint: str | None,
+    path: str,
+    query: str,
+    fingerprint: str | None,
+    *,
+    host: str | None = None,
+) -> bytes:
+    """Return the 32 bytes that name a request; `path` (without mount point) and `query` are percent-encoded.
 
     The path stands for the view's arguments: what converters and URL preprocessors make of it need have no faithful text.
     """
-    content: dict[str, t.Any] = {
-        "method": _method(),
-        "endpoint": request.endpoint,
-        "host": request.host if current_app.subdomain_matching else None,
-        "path": quote(request.path, safe=_IN_PATH),
-        "query": _query(),
-        "body": fingerprint,
-    }
-    return hashlib.sha256(_LABEL + jcs(content)).digest()
+    parts = (method, endpoint, host, path, query, fingerprint)
+    return hashlib.sha256(_LABEL + json.dumps(parts, separators=(",", ":")).encode()).digest()
 
 
 def body_fingerprint(body_digest: str) -> str:

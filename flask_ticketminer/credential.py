@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import typing as t
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Output:
     blinded_message: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Credential:
     """What a visitor pays with.
 
@@ -41,7 +42,7 @@ class Credential:
     tickets: tuple[Token, ...]
     outputs: tuple[Output, ...]
 
-    @property
+    @functools.cached_property
     def payment_id(self) -> bytes:
         """32 bytes that name the payment: a digest over the decoded fields, so equal for every spelling of them."""
         digest = hashlib.sha256(_LABEL)

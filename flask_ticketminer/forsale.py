@@ -5,11 +5,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import unquote
 
 from flask import Flask, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RoutingException
 from werkzeug.test import EnvironBuilder
 
-from flask_ticketminer.binding import binding_digest, body_fingerprint, mounted
+from flask_ticketminer.binding import binding_digest, body_fingerprint, digest_of, mounted
 from flask_ticketminer.challenge import Challenge
 from flask_ticketminer.errors import ConfigurationError, WrongResource
 from flask_ticketminer.passes import area_of
@@ -70,14 +73,18 @@ class Gate:
         """Return what the current request would pay for."""
         endpoint = request.endpoint or ""
         price = self.price(**(request.view_args or {})) if callable(self.price) else self.price
-        return Sale(
-            endpoint,
-            _check_price(price, f"the price of {endpoint!r}"),
-            None if self.valid_for is None else int(self.valid_for.total_seconds()),
-            self.scope,
-            self.donation,
-            None if self.fund is None else self.fund(),
-        )
+        checked = _check_price(price, f"the price of {endpoint!r}")
+        return self._sale(endpoint, checked, None if self.fund is None else self.fund())
+
+    def fixed_sale(self, endpoint: str) -> Sale | None:
+        """Return what any request for `endpoint` would pay for; None when it depends on the request."""
+        if callable(self.price) or self.fund is not None:
+            return None
+        return self._sale(endpoint, self.price, None)
+
+    def _sale(self, endpoint: str, price: int, fund: str | None) -> Sale:
+        valid_for = None if self.valid_for is None else int(self.valid_for.total_seconds())
+        return Sale(endpoint, price, valid_for, self.scope, self.donation, fund)
 
 
 def sale_of(site: Site, challenge: Challenge) -> Sale:
@@ -89,10 +96,15 @@ def sale_of(site: Site, challenge: Challenge) -> Sale:
     :raises WrongResource: nothing is for sale there any more, or the challenge is for another host or mount point.
     """
     path, _, query = challenge.resource.partition("?")
-    if not path.startswith(f"{mounted()}/"):
+    mount = mounted()
+    if not path.startswith(f"{mount}/"):
         raise _gone()
+    path = path.removeprefix(mount)
+    fixed = _fixed_sale(site, challenge, path, query)
+    if fixed is not None:
+        return fixed
     builder = EnvironBuilder(
-        path=path.removeprefix(mounted()),
+        path=path,
         base_url=request.url_root,
         query_string=query,
         method=challenge.method,
@@ -102,11 +114,30 @@ def sale_of(site: Site, challenge: Challenge) -> Sale:
     finally:
         builder.close()
     with site.app.request_context(environ):
-        gate = site.gate()
+        gate = site.gate(request.endpoint or "", request.method)
         if gate is None or not _same_request(challenge):
             raise _gone()
         _preprocess_values(site.app)
         return gate.sale()
+
+
+def _fixed_sale(site: Site, challenge: Challenge, path: str, query: str) -> Sale | None:
+    """Return the sale if the URL alone settles it, which spares the request context; None when it may not."""
+    if site.app.subdomain_matching:
+        return None
+    adapter = site.app.create_url_adapter(request)
+    try:
+        endpoint, _ = adapter.match(unquote(path), method=challenge.method)  # type: ignore[union-attr]
+    except (HTTPException, RoutingException):
+        return None
+    gate = site.gate(endpoint, challenge.method)
+    sale = None if gate is None else gate.fixed_sale(endpoint)
+    announced = challenge.parameters.get("digest")
+    if sale is None or (challenge.method != "GET" and announced is None):
+        return None
+    fingerprint = body_fingerprint(announced) if announced else None
+    digest = digest_of(challenge.method, endpoint, path, query, fingerprint)
+    return sale if digest == challenge.binding else None
 
 
 def _same_request(challenge: Challenge) -> bool:

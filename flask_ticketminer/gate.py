@@ -30,7 +30,7 @@ from flask_ticketminer.errors import (
 )
 from flask_ticketminer.forsale import Gate, Price, Sale
 from flask_ticketminer.hostdb import discard_open_writes, refuse_open_writes
-from flask_ticketminer.mint.ledger import PaymentOrder, Reservation, StoredPayment
+from flask_ticketminer.mint.ledger import Reservation, StoredPayment
 from flask_ticketminer.passes import AccessPass, delete_pass_cookie, presented_pass, set_pass_cookie
 from flask_ticketminer.payments import (
     access_pass,
@@ -39,6 +39,7 @@ from flask_ticketminer.payments import (
     check_binding,
     full_receipt,
     make_order,
+    settled_before,
 )
 from flask_ticketminer.paywall import add_receipt, offer_payment, payment_required, remember_gate
 from flask_ticketminer.signals import payment_released, tell
@@ -180,21 +181,22 @@ def _pay(
 ) -> Response:
     check_binding(credential, binding)
     site.ledger.verify(credential.tickets)
-    stored = site.ledger.find_payment(credential.payment_id)
-    if stored is not None and stored.is_settled:
-        return _again(site, sale, stored, run)
-    order = make_order(site, credential, sale, single_use=False)
-    refuse_open_writes(site, sale.endpoint)
     with site.budgets.reservations:
-        return _pay_for(site, sale, order, run)
+        try:
+            order = make_order(site, credential, sale, single_use=False)
+            refuse_open_writes(site, sale.endpoint)
+            reserved = site.ledger.reserve(order, verified=True)
+        except Problem as problem:
+            reserved = settled_before(site, credential, problem)
+        if isinstance(reserved, StoredPayment):
+            return _again(site, sale, reserved, run)
+        return _pay_for(site, sale, reserved, run)
 
 
-def _pay_for(site: Site, sale: Sale, order: PaymentOrder, run: t.Callable[[], t.Any]) -> Response:
-    reserved = site.ledger.reserve(order, verified=True)
-    if isinstance(reserved, StoredPayment):
-        return _again(site, sale, reserved, run)
+def _pay_for(site: Site, sale: Sale, reserved: Reservation, run: t.Callable[[], t.Any]) -> Response:
+    order = reserved.plan.order
     set_current(Payment(order.payment_id.hex(), order.price))
-    response = _run(site, sale, run, functools.partial(_release, site, order, sale, reserved))
+    response = _run(site, sale, run, functools.partial(_release, site, sale, reserved))
     if not _delivered(response):
         return response
     settled = _surely(lambda: site.ledger.settle(reserved))
@@ -213,10 +215,10 @@ def _again(site: Site, sale: Sale, stored: StoredPayment, run: t.Callable[[], t.
     if access is not None and access.single_use:
         response = _use_pass(site, sale, access, run)
         if response is None:
-            raise already_delivered(site, stored)
+            raise already_delivered(stored)
         return response
     if access is None or site.clock.now() >= (access.expires or 0):
-        raise already_delivered(site, stored)
+        raise already_delivered(stored)
     set_current(Payment(stored.payment_id.hex(), stored.price, by_pass=True))
     response = _run(site, sale, run, lambda: None)
     if _delivered(response):
@@ -296,18 +298,21 @@ def _delivered(response: Response) -> bool:
     return response.status_code < 400 and response.status_code != 304
 
 
-def _release(site: Site, order: PaymentOrder, sale: Sale, reserved: Reservation) -> None:
+def _release(site: Site, sale: Sale, reserved: Reservation) -> None:
+    order = reserved.plan.order
     if site.ledger.release(reserved):
         news = {"amount": order.price, "endpoint": sale.endpoint, "payment_id": order.payment_id.hex()}
         tell(payment_released, site.app, **news)
 
 
 def _attach(site: Site, sale: Sale, stored: StoredPayment, response: Response) -> None:
-    access = access_pass(stored, sale)
+    access, document = access_pass(stored, sale), None
     if access is not None:
+        token = access.token(site.passes)
+        document = access.document(token)
         path = mounted("/") if sale.scope is not None else request_path()
-        set_pass_cookie(response, access, site.passes, path=path, now=site.clock.now())
-    add_receipt(response, full_receipt(site, stored, access))
+        set_pass_cookie(response, access, token, path=path, now=site.clock.now())
+    add_receipt(response, full_receipt(stored, document))
 
 
 def _layers(view: View) -> t.Iterator[View]:

@@ -48,10 +48,10 @@ class AccessPass:
         """Return the text that carries the pass in a cookie or in ``TicketMiner-Pass``."""
         return serializer.dumps([b64url(self.payment_id), self.area, self.amount, self.expires])
 
-    def document(self, serializer: URLSafeSerializer) -> dict[str, t.Any]:
-        """Return the pass as answers show it."""
+    def document(self, token: str) -> dict[str, t.Any]:
+        """Return the pass, with its `token`, as answers show it."""
         return {
-            "token": self.token(serializer),
+            "token": token,
             "expires": self.expires,
             "single_use": self.single_use,
             "scope": self.scope,
@@ -113,16 +113,15 @@ def delete_pass_cookie(response: Response, access: AccessPass, *, path: str) -> 
     )
 
 
-def set_pass_cookie(
-    response: Response, access: AccessPass, serializer: URLSafeSerializer, *, path: str, now: int
-) -> None:
+def set_pass_cookie(response: Response, access: AccessPass, token: str, *, path: str, now: int) -> None:
     """Add the cookie for `access` to `response`: not for scripts, same site, secure where the request was.
 
+    :param token: of the pass.
     :param path: what it opens, percent-encoded, with the mount point.
     """
     response.set_cookie(
         cookie_name(access.area),
-        access.token(serializer),
+        token,
         max_age=None if access.expires is None else max(0, access.expires - now),
         path=cookie_path(path),
         secure=request.is_secure,

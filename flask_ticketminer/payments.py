@@ -1,7 +1,8 @@
 """From a credential to a settled payment: the checks, their order, and what the visitor is told.
 
 Order of work: sizes and the challenge's MAC (both done when the credential was read), signatures, then the database. A
-repeat is looked up before expiry, price or keys, so that whoever lost an answer always gets it.
+repeat is answered whatever has become of expiry, price or keys, so that whoever lost an answer always gets it; it is looked up
+when something stands in the way, which for a repeat is at the latest the unique constraint.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from flask_ticketminer.errors import (
     ChallengeExpired,
     NotEnough,
     PriceChanged,
+    Problem,
     WrongBody,
     WrongResource,
 )
@@ -122,21 +124,32 @@ def receipt(stored: StoredPayment) -> dict[str, t.Any]:
     }
 
 
-def full_receipt(site: Site, stored: StoredPayment, access: AccessPass | None) -> dict[str, t.Any]:
+def full_receipt(stored: StoredPayment, pass_document: dict[str, t.Any] | None) -> dict[str, t.Any]:
     """Return the receipt with change and pass, as the header form carries it."""
     return {
         **receipt(stored),
         "change": [b64url(signature) for signature in stored.change],
-        "pass": None if access is None else access.document(site.passes),
+        "pass": pass_document,
     }
 
 
-def already_delivered(site: Site, stored: StoredPayment) -> AlreadyDelivered:
+def settled_before(site: Site, credential: Credential, problem: Problem) -> StoredPayment:
+    """Return the payment of `credential` if it is settled already, whatever stands in its way by now.
+
+    :raises Problem: it is not; then `problem` is the answer.
+    """
+    stored = site.ledger.find_payment(credential.payment_id) if problem.status < 500 else None
+    if stored is None or not stored.is_settled:
+        raise problem
+    return stored
+
+
+def already_delivered(stored: StoredPayment) -> AlreadyDelivered:
     """Return the answer to a credential whose one delivery is over; the change comes with it."""
     return AlreadyDelivered(
         "This payment was already delivered, and it opens the page once. Its change is in the receipt; to see the page "
         "again, pay again.",
-        receipt=full_receipt(site, stored, None),
+        receipt=full_receipt(stored, None),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import typing as t
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app
 from itsdangerous import URLSafeSerializer
 
 from flask_ticketminer.binding import mounted
@@ -103,10 +103,9 @@ class Site:
     def spent_files(self) -> SpentFiles:
         return SpentFiles(self.database, self.keys)
 
-    def gate(self) -> Gate | None:
-        """Return the gate that the current request meets."""
-        endpoint = request.endpoint or ""
-        return self.method_gates.get(endpoint, {}).get(request.method) or self.gates.get(endpoint)
+    def gate(self, endpoint: str, method: str) -> Gate | None:
+        """Return the gate that a request of `method` for `endpoint` meets."""
+        return self.method_gates.get(endpoint, {}).get(method) or self.gates.get(endpoint)
 
     @property
     def jobs(self) -> URLSafeSerializer:

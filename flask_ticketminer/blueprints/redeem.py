@@ -15,7 +15,14 @@ from flask_ticketminer.errors import MalformedCredential, MalformedRequest, Paym
 from flask_ticketminer.forsale import Sale, sale_of
 from flask_ticketminer.mint.ledger import StoredPayment
 from flask_ticketminer.passes import AccessPass, set_pass_cookie
-from flask_ticketminer.payments import access_pass, announce, exchange_order, make_order, receipt
+from flask_ticketminer.payments import (
+    access_pass,
+    announce,
+    exchange_order,
+    make_order,
+    receipt,
+    settled_before,
+)
 from flask_ticketminer.paywall import add_challenge, challenge_again, payment_page
 from flask_ticketminer.site import Site, current_site
 from flask_ticketminer.wire import json_response, problem_response, read_json
@@ -50,9 +57,13 @@ def redeem() -> Response:
         stored, sale = _pay(site, credential)
     except PaymentProblem as problem:
         return _refused(problem, site, credential)
+    resource = credential.challenge.resource
     access = None if sale is None else access_pass(stored, sale)
-    response = json_response(_answer(site, stored, access, credential.challenge.resource))
-    _set_cookie(site, response, access, sale, credential.challenge.resource)
+    if access is None or sale is None:
+        return json_response(_answer(stored, None, resource))
+    token = access.token(site.passes)
+    response = json_response(_answer(stored, access.document(token), resource))
+    _set_cookie(site, response, access, token, sale, resource)
     return response
 
 
@@ -67,15 +78,18 @@ def _pay(
     if challenge is None:
         raise MalformedCredential("A payment repeats the challenge that it answers.")
     site.ledger.verify(credential.tickets)
-    stored = site.ledger.find_payment(credential.payment_id)
-    if stored is not None and stored.is_settled:
-        try:
-            return stored, sale_of(site, challenge)
-        except (Problem, HTTPException):
-            return stored, None
-    sale = sale_of(site, challenge)
-    order = make_order(site, credential, sale, single_use=sale.valid_for is None, donate_rest=donate_rest)
-    stored = site.ledger.pay_at_once(order, verified=True)
+    sale = None
+    try:
+        sale = sale_of(site, challenge)
+        order = make_order(site, credential, sale, single_use=sale.valid_for is None, donate_rest=donate_rest)
+        stored = site.ledger.pay_at_once(order, verified=True)
+    except Problem as problem:
+        return settled_before(site, credential, problem), sale
+    except HTTPException:  # the price callable's: the resource may be gone, what it gave in change is not
+        settled = site.ledger.find_payment(credential.payment_id)
+        if settled is None or not settled.is_settled:
+            raise
+        return settled, None
     if not stored.replayed:
         announce(site, order, sale.endpoint)
     return stored, sale
@@ -92,26 +106,25 @@ def _exchange(site: Site, credential: Credential) -> Response:
                 stored = site.ledger.pay_at_once(order, verified=True)
     except PaymentProblem as problem:
         return _refused(problem)
-    return json_response(_answer(site, stored, None, None))
+    return json_response(_answer(stored, None, None))
 
 
 def _answer(
-    site: Site, stored: StoredPayment, access: AccessPass | None, location: str | None
+    stored: StoredPayment, pass_document: dict[str, t.Any] | None, location: str | None
 ) -> dict[str, t.Any]:
     return {
         "receipt": receipt(stored),
         "change": [b64url(signature) for signature in stored.change],
-        "pass": None if access is None else access.document(site.passes),
+        "pass": pass_document,
         "location": location,
     }
 
 
 def _set_cookie(
-    site: Site, response: Response, access: AccessPass | None, sale: Sale | None, resource: str
+    site: Site, response: Response, access: AccessPass, token: str, sale: Sale, resource: str
 ) -> None:
-    if access is not None and sale is not None:
-        path = mounted("/") if sale.scope is not None else resource.partition("?")[0]
-        set_pass_cookie(response, access, site.passes, path=path, now=site.clock.now())
+    path = mounted("/") if sale.scope is not None else resource.partition("?")[0]
+    set_pass_cookie(response, access, token, path=path, now=site.clock.now())
 
 
 def _refused(
@@ -144,7 +157,8 @@ def _redeem_form(site: Site) -> Response:
     response = t.cast("Response", redirect(resource, 303))
     response.headers["Cache-Control"] = "no-store"
     access = None if sale is None else access_pass(stored, sale)
-    _set_cookie(site, response, access, sale, resource)
+    if access is not None and sale is not None:
+        _set_cookie(site, response, access, access.token(site.passes), sale, resource)
     return response
 
 
