@@ -180,6 +180,7 @@ def test_it_reads_the_keys_of_our_directory(http: httpx.Client, peer: Peer) -> N
 @pytest.mark.parametrize(
     ("context", "origins"),
     [(b"", ""), (bytes(range(32)), "a.example"), (b"", "a.example,b.example"), (bytes(32), "")],
+    ids=["plain", "bound", "origins", "context"],
 )
 def test_it_reads_our_token_challenges(peer: Peer, context: bytes, origins: str) -> None:
     ours = b64url(TokenChallenge("bücher.example", context, origins).to_bytes())

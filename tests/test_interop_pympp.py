@@ -183,17 +183,35 @@ class SharedSecret:
         return hmac.compare_digest(self.mac(purpose, message), tag)
 
 
-@pytest.mark.parametrize("digest", [None, "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:"])
-def test_both_name_a_challenge_alike(digest: str | None) -> None:
+def our_challenge(digest: str | None = None, **options: t.Any) -> str:
+    """Return a value of ``WWW-Authenticate`` of ours."""
     binding = Binding("GET", "/ü?q=%22", digest, bytes(32))
     details = {"redeem": "/ticketminer/redeem", "service": "/ticketminer/", "scope": "größer"}
-    ours = new_challenge(
-        SharedSecret(), binding, amount=3, site_name="shop.example", expires=4_000_000_000, details=details
-    )
-    theirs = Challenge.from_www_authenticate(ours.header())
+    options = {
+        "amount": 3,
+        "site_name": "shop.example",
+        "expires": 4_000_000_000,
+        "details": details,
+        **options,
+    }
+    return new_challenge(SharedSecret(), binding, **options).header()
+
+
+@pytest.mark.parametrize("digest", [None, "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:"])
+def test_both_name_a_challenge_alike(digest: str | None) -> None:
+    theirs = Challenge.from_www_authenticate(our_challenge(digest))
     assert theirs.verify(SECRET, "shop.example")
     assert not theirs.verify(SECRET, "other.example")
     assert Challenge.from_www_authenticate(theirs.to_www_authenticate("shop.example")) == theirs
+
+
+def test_the_credentials_field_is_the_drafts_eighth_slot() -> None:
+    # pympp has it before the opaque slot, so the draft's own words are the reference: "an eighth slot is appended".
+    header = our_challenge(uses_authorization=True)
+    echo = Challenge.from_www_authenticate(header).to_echo()
+    slots = (echo.realm, echo.method, echo.intent, echo.request, echo.expires, "", echo.opaque, echo.header)
+    expected = hmac.digest(SECRET.encode(), "|".join(map(str, slots)).encode(), "sha256")
+    assert unb64url(echo.id) == expected
 
 
 def test_our_server_recognises_a_challenge_that_it_made_under_the_same_key() -> None:
