@@ -6,7 +6,7 @@ import os
 import threading
 import typing as t
 
-from flask import Blueprint, Flask, has_request_context, request
+from flask import Blueprint, Flask, Response, current_app, has_request_context, request
 
 from flask_ticketminer.blueprints import make_blueprint
 from flask_ticketminer.blueprints.keys import directory
@@ -96,6 +96,7 @@ class TicketMiner:
         register_donations(app)
         # The first registered runs last.
         app.after_request_funcs.setdefault(None, []).insert(0, mark_gated)
+        app.after_request(_tidy_after)
         _exempt_from_csrf(app)
         site.finish_setup = _FirstRequest(site, self._gated_blueprints)
         app.before_request(site.finish_setup)
@@ -229,6 +230,15 @@ class _FirstRequest:
             inside = any(owner == outer or owner.startswith(f"{outer}.") for outer in names)
             if inside and name != "static" and gate_of(view) is None:
                 app.view_functions[endpoint] = gated(view, gate)
+
+
+def _tidy_after(response: Response) -> Response:
+    """Let the housekeeper do a round after this answer has been sent, when it is due and tickets had to do with it."""
+    site: Site = current_app.extensions["ticketminer"]
+    ours = request.blueprints[-1:] == ["ticketminer"]
+    if (ours or request.endpoint in site.gates) and site.housekeeper.due:
+        response.call_on_close(site.housekeeper.run)
+    return response
 
 
 def _exempt_from_csrf(app: Flask) -> None:

@@ -16,9 +16,12 @@ from flask_ticketminer.database import Database
 from flask_ticketminer.errors import ConfigurationError
 from flask_ticketminer.mint.directory import Directory
 from flask_ticketminer.mint.funds import FundTotals
+from flask_ticketminer.mint.housekeeping import Housekeeper
 from flask_ticketminer.mint.keys import KeyRing, MintKey
 from flask_ticketminer.mint.ledger import Ledger
+from flask_ticketminer.mint.retirement import tidy
 from flask_ticketminer.mint.spent import SpentFiles
+from flask_ticketminer.mint.statistics import KeptStatistics
 from flask_ticketminer.secrets import Secrets
 from flask_ticketminer.signals import keys_rotated, tell
 from flask_ticketminer.work.floor import ValueFloor
@@ -56,6 +59,7 @@ class Site:
         self.settings = settings
         self.floor = ValueFloor(settings.largest)
         self.budgets = Budgets(settings)
+        self.housekeeper = Housekeeper(lambda: tidy(self.database, settings, self.clock))
         #: Gates by endpoint, filled in when the first request comes.
         self.gates: dict[str, Gate] = {}
         #: Gates on single methods of class-based views, by endpoint and HTTP method; they come before the others.
@@ -102,6 +106,10 @@ class Site:
     @_once
     def spent_files(self) -> SpentFiles:
         return SpentFiles(self.database, self.keys)
+
+    @_once
+    def statistics(self) -> KeptStatistics:
+        return KeptStatistics(self.database, self.clock)
 
     def gate(self, endpoint: str, method: str) -> Gate | None:
         """Return the gate that a request of `method` for `endpoint` meets."""

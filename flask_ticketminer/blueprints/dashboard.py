@@ -6,7 +6,6 @@ import datetime as dt
 
 from flask import Blueprint, Response, make_response, render_template
 
-from flask_ticketminer.mint.statistics import statistics
 from flask_ticketminer.site import current_site
 from flask_ticketminer.wire import json_response
 
@@ -24,7 +23,7 @@ def dashboard() -> Response:
     response = make_response(
         render_template(
             "ticketminer/dashboard.html",
-            statistics=statistics(site.database, site.clock.now()),
+            statistics=site.statistics.current(),
             settings=site.settings,
             day=_day,
         )
@@ -36,7 +35,7 @@ def dashboard() -> Response:
 def stats() -> Response:
     """Return the same counters as JSON."""
     site = current_site()
-    response = json_response(statistics(site.database, site.clock.now()))
+    response = json_response(site.statistics.current())
     response.headers["Cache-Control"] = "public, max-age=60"
     return response
 

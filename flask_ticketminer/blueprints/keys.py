@@ -51,6 +51,7 @@ def restore() -> Response:
     except CodecError as error:
         raise MalformedRequest(str(error), cause=error.cause) from error
     key_id = _key_id(members["key_id"])
+    site.budgets.check_restore(len(wanted))
     signatures = find_signatures(site.database, _listed(site, key_id), wanted)
     return json_response({"signatures": [None if found is None else b64url(found) for found in signatures]})
 

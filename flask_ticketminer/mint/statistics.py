@@ -5,10 +5,13 @@ Everything is read from counters that the ledger keeps in its own transactions; 
 
 from __future__ import annotations
 
+import threading
+import time
 import typing as t
 
 from sqlalchemy import Connection, Table, func, select
 
+from flask_ticketminer.clock import Clock
 from flask_ticketminer.database import ATTEMPTS, Database
 from flask_ticketminer.tables import COUNTERS
 
@@ -16,6 +19,8 @@ ISSUED = ("share", "change", "exchange")
 """Why tickets are issued."""
 SPENT = ("payment", "exchange")
 """What tickets are spent on."""
+KEPT = 1.0
+"""Seconds for which sums are shown without asking again."""
 
 _SITE_FUND = ""  # what the ledger calls donations to no fund in particular
 
@@ -57,6 +62,31 @@ def fund_total(database: Database, fund: str | None, *, attempts: int = ATTEMPTS
         )
 
     return database.read(work, attempts=attempts)
+
+
+class KeptStatistics:
+    """The statistics as this process last read them, for pages that anyone may ask for at any rate.
+
+    :param monotonic: seconds that only move forward.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, *, monotonic: t.Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._numbers: dict[str, t.Any] = {}
+        self._until = monotonic()
+
+    def current(self) -> dict[str, t.Any]:
+        """Return what :func:`statistics` did at most a second ago. Errors as there."""
+        with self._lock:
+            if not self._numbers or self._monotonic() >= self._until:
+                self._numbers = statistics(self._database, self._clock.now())
+                self._until = self._monotonic() + KEPT
+            return self._numbers
 
 
 class _Reader:

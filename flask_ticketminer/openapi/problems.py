@@ -28,7 +28,7 @@ PROBLEM: Schema = {
 BODY = (errors.MalformedRequest, errors.BodyTooLarge, errors.UnsupportedMediaType)
 """What any endpoint with a body may answer."""
 POSTED = (*BODY, errors.InsecureTransport)
-STORED = (errors.DatabaseBusy,)
+STORED = (errors.DatabaseBusy, errors.Busy)
 """What any endpoint that asks the database may answer."""
 SIGNED = (*STORED, errors.MintUnavailable)
 PAID = (

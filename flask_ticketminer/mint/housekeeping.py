@@ -1,0 +1,68 @@
+"""Housekeeping without a timetable: processes that serve requests also forget, a little at a time, what nobody needs any more.
+
+It runs after an answer has been sent, seldom, for a short time, and never makes a request fail. Only
+``flask ticketminer prune`` retires keys: that destroys tickets if the clock is wrong, so a person or a timetable decides it.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+import typing as t
+
+from flask_ticketminer.mint.retirement import ClockJumped
+
+EVERY = 300.0
+"""Seconds between two rounds of one process."""
+AGAIN = 5.0
+"""Seconds until the next round when this one left something."""
+SHARE = 50
+"""A round rests so many times as long as it took: at most 2 % of one core go into this."""
+
+_log = logging.getLogger(__name__)
+
+
+class Housekeeper:
+    """Keeps the tables of one application small.
+
+    :param work: does a little and returns whether nothing is left (:func:`~flask_ticketminer.mint.retirement.tidy`).
+    :param monotonic: seconds that only move forward.
+    :param first: part of the first interval to wait, 0 to 1; by default random, so that processes started together do not
+        tidy together.
+    """
+
+    def __init__(
+        self,
+        work: t.Callable[[], bool],
+        *,
+        monotonic: t.Callable[[], float] = time.monotonic,
+        first: float | None = None,
+    ) -> None:
+        self._work = work
+        self._monotonic = monotonic
+        self._at_work = threading.Lock()
+        self._due = monotonic() + EVERY * (random.random() if first is None else first)
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for a round."""
+        return self._monotonic() >= self._due
+
+    def run(self) -> None:
+        """Do one round if it is time; whatever goes wrong is logged and left to the next one."""
+        if not self.due or not self._at_work.acquire(blocking=False):
+            return
+        try:
+            began, done = self._monotonic(), True
+            try:
+                done = self._work()
+            except ClockJumped as error:
+                _log.warning("Old rows of the ticket tables are left where they are. %s", error)
+            except Exception:
+                _log.warning("Old rows of the ticket tables could not be deleted now.", exc_info=True)
+            ended = self._monotonic()
+            self._due = ended + max(EVERY if done else AGAIN, SHARE * (ended - began))
+        finally:
+            self._at_work.release()
