@@ -132,9 +132,19 @@ class SiteClient:
         """Send what was not answered again, as it was written down; book the outcomes."""
         return self._run(recover_steps(self._talk, older_than=older_than))
 
-    def restore(self, progress: t.Callable[[TicketKey], None] | None = None) -> Restored:
-        """Bring back from the site what this wallet's words have earned there."""
-        return self._run(restore_steps(self._talk, progress))
+    def restore(
+        self,
+        progress: t.Callable[[TicketKey], None] | None = None,
+        *,
+        earned_at: t.Sequence[str] = (),
+    ) -> Restored:
+        """Bring back from the site what this wallet's words have earned there.
+
+        :param earned_at: other addresses of this very site, whose tickets are wanted too. Whoever answers at this origin
+            can then be paid with them, so name only what you know to belong together.
+        """
+        places = [origin_of(place) for place in earned_at]
+        return self._run(restore_steps(self._talk, progress, earned_at=places))
 
     def run(self, steps: Steps[_T]) -> _T:
         """Carry out other steps (:mod:`miner.payment`) over this client's connection."""

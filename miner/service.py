@@ -25,7 +25,8 @@ from miner.tokens import (
 from miner.transport import origin_of
 
 MAX_KEYS = 512
-"""Entries of a directory: ten denominations in a few epochs are some thirty."""
+"""Entries of a directory, and living keys of one site: ten denominations in a few epochs are some thirty."""
+DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,20 +170,24 @@ def read_directory(members: Members) -> list[TicketKey]:
     """
     entries = answers.objects(members, "token-keys", name="directory", most=MAX_KEYS)
     keys = [_key(entry) for entry in entries if entry.get("token-type") == TOKEN_TYPE]
-    seen: dict[tuple[int, int], TicketKey] = {}
-    for key in keys:
-        if seen.setdefault((key.value, key.not_before), key) != key:
-            raise second_key(key.value)
+    check_periods(keys)
     return keys
 
 
-def second_key(value: int) -> KeyMismatch:
-    """Return the error for two keys of one value and epoch."""
-    return KeyMismatch(
-        f"The site shows a second key for tickets of value {value} in the same period. That is how a site would mark "
-        "its visitors to recognise them later, so nothing is mined or paid here. Ask the operator, and compare the "
-        "directory from another connection."
-    )
+def check_periods(keys: t.Iterable[TicketKey]) -> None:
+    """Let no two of `keys` make tickets of one value at the same time.
+
+    :raises KeyMismatch: two do.
+    """
+    last: TicketKey | None = None
+    for key in sorted(set(keys), key=lambda key: (key.value, key.not_before)):
+        if last is not None and last.value == key.value and key.not_before < last.issue_until:
+            raise KeyMismatch(
+                f"The site shows a second key for tickets of value {key.value} in the same period. That is how a site "
+                "would mark its visitors to recognise them later, so nothing is mined or paid here. Ask the operator, "
+                "and compare the directory from another connection."
+            )
+        last = key
 
 
 def _key(entry: Members) -> TicketKey:
@@ -202,6 +207,8 @@ def _key(entry: Members) -> TicketKey:
     ]
     if value not in DENOMINATIONS or not issuer_name or not dates[0] < dates[1] <= dates[2]:
         raise nonsense("a key in the directory has no valid value, name or dates.")
+    if dates[0] % DAY or dates[1] % DAY:
+        raise nonsense("a key's epoch does not begin and end at midnight UTC.")
     return TicketKey(key_id, value, dates[0], dates[1], dates[2], issuer_name, spki)
 
 

@@ -78,7 +78,8 @@ class Refusal(Exception):
 class FakeSite:
     """A site at `origin`; `now` is its clock.
 
-    `prices` maps paths to (price, seconds of validity or None). `views` maps paths to the status of the view.
+    `prices` maps paths to (price, seconds of validity or None). `views` maps paths to the status of the view. `list_of` is what
+    it lists as spent, where that is not what is; `signed_under` tells the key of what it has signed.
     """
 
     def __init__(
@@ -102,7 +103,9 @@ class FakeSite:
         self.header: str | None = None
         self.extra_challenges: list[str] = []
         self.spent: dict[tuple[bytes, bytes], str] = {}
+        self.list_of: dict[tuple[bytes, bytes], str] | None = None
         self.signed: dict[bytes, bytes] = {}
+        self.signed_under: dict[bytes, bytes] = {}
         self.shares: dict[str, tuple[bytes, bytes]] = {}
         self.payments: dict[str, dict[str, t.Any]] = {}
         self.jobs: dict[str, dict[str, t.Any]] = {}
@@ -145,13 +148,8 @@ class FakeSite:
         return next(key for key, _ in self.keys.values() if key.value == value and key.issues(self.now))
 
     def signer(self, value: int) -> t.Callable[[bytes], bytes]:
-        private = self.keys[self.key(value).key_id][1]
-
-        def sign_and_note(blinded: bytes) -> bytes:
-            self.signed[hashlib.sha256(blinded).digest()] = signature = sign(private, blinded)
-            return signature
-
-        return sign_and_note
+        key_id = self.key(value).key_id
+        return lambda blinded: self._sign(key_id, blinded)
 
     @property
     def issued(self) -> int:
@@ -250,7 +248,8 @@ class FakeSite:
         }
 
     def _spent_file(self, key_id: bytes) -> httpx.Response:
-        entries = sorted(hashlib.sha256(nonce).digest()[:8] for key, nonce in self.spent if key == key_id)
+        listed = self.spent if self.list_of is None else self.list_of
+        entries = sorted(hashlib.sha256(nonce).digest()[:8] for key, nonce in listed if key == key_id)
         return httpx.Response(
             200, content=b"".join(entries), headers={"Content-Type": "application/octet-stream"}
         )
@@ -323,6 +322,7 @@ class FakeSite:
         if digest in self.signed:
             raise Refusal(409, "output-already-signed")
         self.signed[digest] = signature = sign(self.keys[key_id][1], message)
+        self.signed_under[digest] = key_id
         return signature
 
     def _restore(self, request: httpx.Request) -> dict[str, t.Any]:
@@ -472,6 +472,7 @@ class FakeSite:
         self.spent = {ticket: used for ticket, used in self.spent.items() if used != payment["id"]}
         for _, message in payment["outputs"]:
             del self.signed[hashlib.sha256(message).digest()]
+            del self.signed_under[hashlib.sha256(message).digest()]
 
     def _receipt(self, payment: dict[str, t.Any]) -> dict[str, t.Any]:
         access = None

@@ -334,7 +334,7 @@ def test_a_changed_entry_is_refused(client, site, member):
     def change(directory):
         entry = directory["token-keys"][0]
         entry[member] = (
-            "x.example" if member == "issuer-name" else 512 if member == "value" else entry[member] + 1
+            "x.example" if member == "issuer-name" else 512 if member == "value" else entry[member] + DAY
         )
         return directory
 

@@ -73,8 +73,10 @@ class Conversation:
         if not said and self.clock_warning is not None:
             _logger.warning("%s", self.clock_warning)
 
-    def get(self, path: str, *, limit: int = MAX_REPLY) -> Steps[Reply]:
-        reply = yield Call("GET", self.url(path), limit=limit)
+    def get(
+        self, path: str, *, limit: int = MAX_REPLY, headers: t.Mapping[str, str] | None = None
+    ) -> Steps[Reply]:
+        reply = yield Call("GET", self.url(path), headers=headers or {}, limit=limit)
         self.observe(reply)
         return reply
 
@@ -102,7 +104,8 @@ class Conversation:
         if refresh or not self._refreshed:
             service = yield from self.service()
             reply = yield from self.get(service.links.keys)
-            self.wallet.pin(self.purse, read_directory(answers.read(reply, name="The key directory")))
+            keys = read_directory(answers.read(reply, name="The key directory"))
+            self.wallet.pin(self.purse, keys, now=self.now())
             self._refreshed = True
         return self.wallet.keys(self.purse)
 

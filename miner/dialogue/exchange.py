@@ -57,7 +57,9 @@ def exchange_steps(
         refused = answers.refusal(reply)
         if not refused.definite:
             raise refused
-        yield from reconcile(talk, request, refused.cause)
+        filed = yield from reconcile(talk, request, refused)
+        if filed is not None:
+            return filed
         if attempt == 2 or refused.cause not in ("output-already-signed", "key-not-signing"):
             raise refused
         yield from talk.keys(refresh=True)

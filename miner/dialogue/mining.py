@@ -73,7 +73,8 @@ def submit_steps(talk: Conversation, job: Job, nonce: int, mix: bytes | None) ->
         if not refused.definite:
             raise refused
         skip = refused.cause == "output-already-signed" and key is not None
-        talk.wallet.release(request, refused.cause, burn=skip)
+        signed = [output.blinded_message for output in request.outputs] if skip else []
+        talk.wallet.release(request, refused.cause, signed=signed)
         if not skip or attempt + 1 == MAX_SKIPS:
             raise refused
         # Another copy of this wallet is ahead of this one: catch up with it, and take what it has earned.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 
 from miner import answers
 from miner.dialogue.booking import book, settle_payment
 from miner.dialogue.conversation import Conversation
-from miner.dialogue.restore import spent_file, stored_signatures
-from miner.errors import SiteError, SiteProtocolError
+from miner.dialogue.restore import scan_key, spent_file, stored_signatures
+from miner.errors import SiteError, SiteProtocolError, SiteRefused
 from miner.transport import Steps
 from miner.wallet import HeldTicket, PendingRequest
 
@@ -85,46 +86,81 @@ def repeat(talk: Conversation, request: PendingRequest) -> Steps[list[HeldTicket
         return settle_payment(talk, request, receipt)
     if not refused.definite:
         raise refused
-    return (yield from reconcile(talk, request, refused.cause))
+    return (yield from reconcile(talk, request, refused))
 
 
-def reconcile(talk: Conversation, request: PendingRequest, cause: str) -> Steps[list[HeldTicket] | None]:
-    """Find out whether the refused `request` had gone through before, and book that.
+def reconcile(
+    talk: Conversation, request: PendingRequest, refused: SiteRefused
+) -> Steps[list[HeldTicket] | None]:
+    """Find out what became of `request`, which the site has `refused`, and book that.
 
-    A site forgets its answers after a day, so a refusal alone does not say that nothing happened: signed outputs, or
-    its tickets on the list of spent ones, do.
+    A site forgets its answers after a day, so a refusal alone does not say that nothing happened: `request` went through
+    when all it handed over is on the lists of spent tickets, and all it asked for is signed. Otherwise what is spent or
+    signed is so by another copy of this wallet: the spent tickets are written off, the signed ones taken in, and all else
+    stays as it was. Returns the tickets of a request that went through, else None.
+
+    :raises SiteError: that cannot be found out now, or the site calls tickets spent which it does not list; the request
+        stays open.
     """
+    # The lists first: a site spends and signs in one step, so what is spent there was signed before we ask for it.
+    spent = yield from spent_inputs(talk, request)
+    if refused.cause == "ticket-spent" and request.inputs and not spent:
+        raise refused
     signatures = yield from _signed(talk, request)
-    if signatures:
-        return talk.wallet.settle(request, signatures)
-    spent = yield from _spent(talk, request)
-    if request.inputs and not request.outputs and len(spent) == len(request.inputs):
-        return talk.wallet.settle(request, [])
-    talk.wallet.release(request, cause, spent=spent, burn=cause == "output-already-signed")
+    if _went_through(request, spent, signatures):
+        return (yield from _settle(talk, request, signatures))
+    ahead = [
+        output for output, signature in zip(request.outputs, signatures, strict=True) if signature is not None
+    ]
+    talk.wallet.release(
+        request, refused.cause, spent=spent, signed=[output.blinded_message for output in ahead]
+    )
+    for key in {output.key.key_id: output.key for output in ahead}.values():
+        yield from scan_key(talk, key, start=min(output.counter for output in ahead if output.key == key))
     return None
 
 
 def look_up(talk: Conversation, request: PendingRequest) -> Steps[list[HeldTicket] | None]:
     """Book the payment `request` if it went through by other hands; None when it has not, and the request stays open."""
-    if request.outputs:
-        signatures = yield from _signed(talk, request)
-        return talk.wallet.settle(request, signatures) if signatures else None
-    spent = yield from _spent(talk, request)
-    return talk.wallet.settle(request, []) if len(spent) == len(request.inputs) else None
+    spent = yield from spent_inputs(talk, request)
+    signatures = yield from _signed(talk, request)
+    if not _went_through(request, spent, signatures):
+        return None
+    return (yield from _settle(talk, request, signatures))
 
 
-def _signed(talk: Conversation, request: PendingRequest) -> Steps[list[bytes]]:
-    """Return the stored signatures of all outputs of `request`, or none where one is missing."""
-    signatures: list[bytes] = []
+def _settle(
+    talk: Conversation, request: PendingRequest, signatures: t.Sequence[bytes | None]
+) -> Steps[list[HeldTicket]]:
+    """Book `request` as gone through; of its tickets, those that another copy of this wallet has spent are so marked."""
+    lists = []
+    for key in {output.key.key_id: output.key for output in request.outputs}.values():
+        lists.append((key, (yield from spent_file(talk, key))))
+    talk.wallet.settle(request, [signature for signature in signatures if signature is not None])
+    for key, spent in lists:
+        talk.wallet.mark_spent(request.origin, key, spent)
+    made = {output.nonce for output in request.outputs}
+    held = talk.wallet.tickets(request.origin)
+    return [ticket for ticket in held if ticket.nonce in made and ticket.state == "available"]
+
+
+def _went_through(
+    request: PendingRequest, spent: t.Collection[bytes], signatures: t.Sequence[bytes | None]
+) -> bool:
+    """Return whether all that `request` hands over is spent and all that it asks for is signed."""
+    something = bool(request.inputs or request.outputs)
+    return something and len(spent) == len(request.inputs) and None not in signatures
+
+
+def _signed(talk: Conversation, request: PendingRequest) -> Steps[list[bytes | None]]:
+    """Return the stored signature of each output of `request`, None where the site has not signed it."""
+    signatures: list[bytes | None] = []
     for output in request.outputs:
-        [signature] = yield from stored_signatures(talk, output.key, [output.blinded_message])
-        if signature is None:
-            return []
-        signatures.append(signature)
+        signatures += yield from stored_signatures(talk, output.key, [output.blinded_message])
     return signatures
 
 
-def _spent(talk: Conversation, request: PendingRequest) -> Steps[set[bytes]]:
+def spent_inputs(talk: Conversation, request: PendingRequest) -> Steps[set[bytes]]:
     """Return the nonces of those tickets of `request` that the site lists as spent."""
     spent: set[bytes] = set()
     for key_id in sorted({ticket.key_id for ticket in request.inputs}):
@@ -134,5 +170,7 @@ def _spent(talk: Conversation, request: PendingRequest) -> Steps[set[bytes]]:
                 f"{talk.origin} no longer knows the key of tickets that are to be checked."
             )
         looked_up = yield from spent_file(talk, key)
-        spent |= {t.nonce for t in request.inputs if t.key_id == key_id and looked_up(t.nonce)}
+        spent |= {
+            ticket.nonce for ticket in request.inputs if ticket.key_id == key_id and looked_up(ticket.nonce)
+        }
     return spent

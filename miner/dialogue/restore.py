@@ -32,24 +32,32 @@ class Restored:
 
 
 def restore_steps(
-    talk: Conversation, progress: t.Callable[[TicketKey], None] | None = None
+    talk: Conversation,
+    progress: t.Callable[[TicketKey], None] | None = None,
+    *,
+    earned_at: t.Sequence[str] = (),
 ) -> Steps[Restored]:
-    """Look for this wallet's tickets under every key of the site, and mark held ones that have been spent."""
+    """Look for this wallet's tickets under every key of the site, and mark held ones that have been spent.
+
+    :param earned_at: other origins of the same site, whose tickets are looked for too and filed here.
+    """
     value = tickets = spent = 0
     for key in (yield from talk.keys(refresh=True)):
         if key.redeem_until <= talk.now():
             continue
         if progress is not None:
             progress(key)
-        new, gone = yield from scan_key(talk, key)
+        new, gone = yield from scan_key(talk, key, earned_at=earned_at)
         value, tickets, spent = value + new * key.value, tickets + new, spent + gone
     return Restored(value, tickets, spent)
 
 
-def scan_key(talk: Conversation, key: TicketKey, *, start: int = 0) -> Steps[tuple[int, int]]:
+def scan_key(
+    talk: Conversation, key: TicketKey, *, start: int = 0, earned_at: t.Sequence[str] = ()
+) -> Steps[tuple[int, int]]:
     """Look for tickets of `key` from counter `start` on; return the numbers of new and of spent ones."""
     new = gone = 0
-    for seed in talk.wallet.seeds(talk.purse, key.issuer_name):
+    for seed in talk.wallet.seeds(talk.purse, key.issuer_name, earned_at):
         found, last = yield from _scan(talk, key, seed, start)
         spent: t.Callable[[bytes], bool] = _none
         held = any(
@@ -72,7 +80,8 @@ def spent_file(talk: Conversation, key: TicketKey) -> Steps[t.Callable[[bytes], 
     """
     service = yield from talk.service()
     path = service.links.spent.replace("{key_id}", key.key_id.hex())
-    reply = yield from talk.get(path, limit=MAX_SPENT_FILE)
+    # Caches on the way may keep it; here it has to be as new as it can be.
+    reply = yield from talk.get(path, limit=MAX_SPENT_FILE, headers={"Cache-Control": "no-cache"})
     if not 200 <= reply.status < 300:
         raise answers.refusal(reply)
     if reply.media_type != "application/octet-stream" or len(reply.body) % ENTRY_SIZE:

@@ -51,7 +51,7 @@ class TicketAuth(httpx.Auth):
 
     @property
     def spent(self) -> int:
-        """Tickets spent so far, or tied up in payments without an answer."""
+        """Tickets spent so far, tied up in payments without an answer, or not yet proven to have been given back."""
         return self._budget.spent
 
     def sync_auth_flow(self, request: httpx.Request) -> t.Generator[httpx.Request, httpx.Response, None]:

@@ -38,6 +38,11 @@ class Budget:
                 )
             self._spent += amount
 
+    def correct(self, counted: int, actual: int) -> None:
+        """Count `actual` where `counted` was taken, even if that is more than what is left."""
+        with self._lock:
+            self._spent += actual - counted
+
     def give_back(self, amount: int) -> None:
         """Count `amount` as not spent after all."""
         with self._lock:

@@ -133,11 +133,11 @@ def release(
     now: int,
     *,
     spent: t.Collection[bytes] = (),
-    burn: bool = False,
+    signed: t.Collection[bytes] = (),
 ) -> bool:
     """Free the tickets of a refused request, except those whose nonce is in `spent`.
 
-    :param burn: do not ask for its outputs again: the site has signed them for something else.
+    :param signed: blinded messages that the site has signed for something else; they are not asked for again.
     """
     if not _finish(connection, request, "refused", cause, now):
         return False
@@ -147,10 +147,9 @@ def release(
             "UPDATE tickets SET state = ?, request = NULL WHERE request = ? AND key_id = ? AND nonce = ?",
             (state, request.id, ticket.key_id, ticket.nonce),
         )
-    if burn:
-        connection.execute("DELETE FROM outputs WHERE request = ?", (request.id,))
-    else:
-        connection.execute("UPDATE outputs SET request = NULL WHERE request = ?", (request.id,))
+    for blinded in signed:
+        connection.execute("DELETE FROM outputs WHERE request = ? AND blinded = ?", (request.id, blinded))
+    connection.execute("UPDATE outputs SET request = NULL WHERE request = ?", (request.id,))
     return True
 
 

@@ -38,11 +38,29 @@ class TicketSecrets:
         return "TicketSecrets(…)"
 
 
-def site_seed(master: bytes, issuer_name: str) -> bytes:
-    """Return the 32-byte seed of the site that issues as `issuer_name`, from the 16-byte `master`."""
+def site_seed(master: bytes, name: str) -> bytes:
+    """Return the 32-byte seed of the site with this :func:`seed_name`, from the 16-byte `master`."""
     if len(master) != MASTER_SIZE:
         raise ValueError(f"A master is {MASTER_SIZE} bytes, not {len(master)}.")
-    return HKDF(hashes.SHA256(), SITE_SEED_SIZE, salt=_SITE, info=issuer_name.encode()).derive(master)
+    return HKDF(hashes.SHA256(), SITE_SEED_SIZE, salt=_SITE, info=name.encode()).derive(master)
+
+
+def is_own_name(origin: str, issuer_name: str) -> bool:
+    """Return whether nobody but the owner of `issuer_name` can answer at `origin`: over https, or as an onion service.
+
+    The name is the origin's host, with its port where that is not the default one.
+    """
+    scheme, _, host = origin.partition("://")
+    return host == issuer_name.lower() and (scheme == "https" or host.endswith(".onion"))
+
+
+def seed_name(origin: str, issuer_name: str) -> str:
+    """Return what the seed for `origin` is derived from: the issuer's name where it is the origin's own, else `origin`.
+
+    A name in a directory is only a claim. Were it believed, a site that republishes another's directory and relays its
+    answers would be shown that site's tickets, and paid with them.
+    """
+    return issuer_name if is_own_name(origin, issuer_name) else origin
 
 
 def ticket_secrets(seed: bytes, public_key: rsa.RSAPublicKey, counter: int) -> TicketSecrets:

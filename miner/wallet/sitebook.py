@@ -6,12 +6,13 @@ import json
 import sqlite3
 import typing as t
 
-from miner.errors import WalletError
+from miner.errors import KeyMismatch, WalletError
 from miner.service import Service, TicketKey
 from miner.transport import origin_of
 from miner.wallet import journal, keyring, requests
 from miner.wallet.notebook import Notebook
 from miner.wallet.records import Site
+from miner.wallet.seed import is_own_name, seed_name, site_seed
 
 DEFAULT_SERVICE = "/ticketminer/"
 
@@ -58,17 +59,32 @@ class SiteBook(Notebook):
         rows = self._store.rows("SELECT origin, origins FROM sites WHERE origin <> ? ORDER BY origin", origin)
         return [origin, *(row["origin"] for row in rows if origin in json.loads(row["origins"]))]
 
-    def pin(self, origin: str, keys: t.Sequence[TicketKey]) -> None:
-        """Pin the directory entries `keys` for `origin`.
+    def pin(self, origin: str, keys: t.Sequence[TicketKey], *, now: int | None = None) -> None:
+        """Pin the directory entries `keys` for `origin`, apart from those whose tickets have all expired.
 
-        :raises KeyMismatch: they contradict what is pinned.
+        :param now: Unix seconds, where the wallet's own clock is known to be wrong.
+        :raises KeyMismatch: they contradict what is pinned, are too many, or are those of a site in whose own name they
+            issue and which does not list `origin`.
         """
+        when = self.now() if now is None else now
+        living = [key for key in keys if key.redeem_until > when]
+        self._check_owner(origin, living)
         known = {key.key_id: key for key in self.keys(origin)}
-        if all(known.get(key.key_id) == key for key in keys):
+        if all(known.get(key.key_id) == key for key in living):
             return
         with self._store.write() as connection:
             self._add_site(connection, origin)
-            keyring.pin(connection, origin, keys)
+            keyring.pin(connection, origin, living, when)
+
+    def seeds(self, origin: str, issuer_name: str, earned_at: t.Sequence[str] = ()) -> list[bytes]:
+        """Return the seeds that tickets of `origin` may come from, the one in use first.
+
+        :param earned_at: other origins which the visitor knows to be of the same site.
+        """
+        own = self._own_seed(origin)
+        names = [seed_name(place, issuer_name) for place in (origin, *earned_at)]
+        found = [site_seed(self._master(), name) for name in names]
+        return list(dict.fromkeys(found if own is None else [own, *found]))
 
     def keys(self, origin: str) -> list[TicketKey]:
         """Return the keys pinned for `origin`, by start and value."""
@@ -93,13 +109,15 @@ class SiteBook(Notebook):
         with self._store.write() as connection:
             self._check_idle(connection, old)
             self._add_site(connection, new)
-            keyring.pin(connection, new, keyring.stored(connection, old))
+            keys = keyring.stored(connection, old)
+            keyring.pin(connection, new, keys, self.now())
             # Later outputs at the new address come from the seed that the moved ones came from.
+            seed = self._seed(connection, old, keys[-1].issuer_name) if keys else None
             connection.execute(
-                "UPDATE sites SET seed = coalesce(seed, (SELECT seed FROM sites WHERE origin = ?)), site_name ="
+                "UPDATE sites SET seed = coalesce(seed, ?), site_name ="
                 " CASE site_name WHEN '' THEN (SELECT site_name FROM sites WHERE origin = ?) ELSE site_name END"
                 " WHERE origin = ?",
-                (old, old, new),
+                (seed, old, new),
             )
             for table in ("tickets", "passes", "outputs"):
                 connection.execute(f"UPDATE {table} SET origin = ? WHERE origin = ?", (new, old))  # noqa: S608
@@ -128,6 +146,38 @@ class SiteBook(Notebook):
                 raise WalletError(f"{left} tickets of {origin} would be lost. Spend them, or force it.")
             for table in ("tickets", "passes", "outputs", "ticket_keys", "history", "requests", "sites"):
                 connection.execute(f"DELETE FROM {table} WHERE origin = ?", (origin,))  # noqa: S608
+
+    def _check_owner(self, origin: str, keys: t.Sequence[TicketKey]) -> None:
+        claimed = {key.key_id for key in keys if not is_own_name(origin, key.issuer_name)}
+        if not claimed:
+            return
+        pinned = self._store.rows(
+            "SELECT DISTINCT origin, issuer_name, key_id FROM ticket_keys WHERE origin <> ?", origin
+        )
+        owners = {
+            row["origin"]
+            for row in pinned
+            if row["key_id"] in claimed and is_own_name(row["origin"], row["issuer_name"])
+        }
+        for owner in sorted(owners - set(self.purses(origin))):
+            raise KeyMismatch(
+                f"{origin} shows the ticket keys of {owner}, which does not list it as an address of its own. Nothing is "
+                f"mined, restored or paid here: a copy of a directory is how somebody would come by another site's tickets. "
+                f"Use {owner}; if that site itself says that it has moved: ticketminer wallet move {owner} {origin}"
+            )
+
+    def _master(self) -> bytes:
+        return t.cast(bytes, self._store.rows("SELECT value FROM secrets WHERE name = 'master'")[0]["value"])
+
+    def _own_seed(self, origin: str) -> bytes | None:
+        rows = self._store.rows("SELECT seed FROM sites WHERE origin = ?", origin)
+        return rows[0]["seed"] if rows else None
+
+    def _seed(self, connection: sqlite3.Connection, origin: str, issuer_name: str) -> bytes:
+        row = connection.execute("SELECT seed FROM sites WHERE origin = ?", (origin,)).fetchone()
+        if row is not None and row["seed"] is not None:
+            return t.cast(bytes, row["seed"])
+        return site_seed(self._master(), seed_name(origin, issuer_name))
 
     def _add_site(self, connection: sqlite3.Connection, origin: str) -> None:
         connection.execute(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 import typing as t
 from pathlib import Path
@@ -19,7 +18,13 @@ from miner.wallet.records import (
     PendingRequest,
     RequestKind,
 )
-from miner.wallet.seed import MASTER_SIZE, SITE_SEED_SIZE, from_words, seed_id, site_seed, to_words
+from miner.wallet.seed import (
+    MASTER_SIZE,
+    SITE_SEED_SIZE,
+    from_words,
+    seed_id,
+    to_words,
+)
 from miner.wallet.selection import choose
 from miner.wallet.sitebook import SiteBook
 from miner.wallet.store import Store, default_path
@@ -168,12 +173,6 @@ class Wallet(SiteBook):
                 )
             connection.execute("UPDATE secrets SET value = ? WHERE name = 'master'", (secret,))
 
-    def seeds(self, origin: str, issuer_name: str) -> list[bytes]:
-        """Return the seeds that tickets of `origin` may come from, the one in use first."""
-        derived = site_seed(self._master(), issuer_name)
-        own = self._own_seed(origin)
-        return [derived] if own is None else [own, derived]
-
     # Tickets
 
     def balance(self, origin: str | None = None) -> int:
@@ -273,11 +272,14 @@ class Wallet(SiteBook):
         cause: str,
         *,
         spent: t.Collection[bytes] = (),
-        burn: bool = False,
+        signed: t.Collection[bytes] = (),
     ) -> None:
-        """Close a request that the site has refused, and free its tickets but those with a nonce in `spent`."""
+        """Close a request that the site has refused, and free its tickets but those with a nonce in `spent`.
+
+        :param signed: blinded messages of outputs that the site has signed for something else.
+        """
         with self._store.write() as connection:
-            requests.release(connection, request, cause, self.now(), spent=spent, burn=burn)
+            requests.release(connection, request, cause, self.now(), spent=spent, signed=signed)
 
     def unanswered(self, origin: str | None = None, kind: RequestKind | None = None) -> list[PendingRequest]:
         """Return the requests without an answer, oldest first."""
@@ -335,21 +337,6 @@ class Wallet(SiteBook):
             "SELECT next FROM counters WHERE seed_id = ? AND key_id = ?", seed_id(seed), key.key_id
         )
         return rows[0]["next"] if rows else 0
-
-    # Within
-
-    def _master(self) -> bytes:
-        return t.cast(bytes, self._store.rows("SELECT value FROM secrets WHERE name = 'master'")[0]["value"])
-
-    def _own_seed(self, origin: str) -> bytes | None:
-        rows = self._store.rows("SELECT seed FROM sites WHERE origin = ?", origin)
-        return rows[0]["seed"] if rows else None
-
-    def _seed(self, connection: sqlite3.Connection, origin: str, issuer_name: str) -> bytes:
-        row = connection.execute("SELECT seed FROM sites WHERE origin = ?", (origin,)).fetchone()
-        if row is not None and row["seed"] is not None:
-            return t.cast(bytes, row["seed"])
-        return site_seed(self._master(), issuer_name)
 
 
 def _set_aside(path: Path) -> None:
