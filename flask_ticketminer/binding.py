@@ -11,6 +11,7 @@ from urllib.parse import quote
 from flask import current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from flask_ticketminer.errors import AddressTooLong
 from miner.tokens import jcs
 
 _LABEL = b"ticketminer binding v1\n"
@@ -20,6 +21,8 @@ _IN_PATH = "!$&'()*+,/:;=@"
 _IN_QUERY = "%?" + _IN_PATH
 MAX_BODY = 16 * 2**20
 """Bytes of a gated request's body where the application sets no ``MAX_CONTENT_LENGTH``: it is read before it is paid."""
+MAX_RESOURCE = 4096
+"""Characters of mount point, path and query string: a challenge repeats them in a header, where few servers let more pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,16 @@ class Binding:
 def request_binding() -> Binding:
     """Return the binding of the current request.
 
+    :raises AddressTooLong: path and query string exceed :data:`MAX_RESOURCE`.
     :raises werkzeug.exceptions.RequestEntityTooLarge: the body exceeds :data:`MAX_BODY`, or the application's own limit.
     """
-    method = _method()
+    method, query, path = _method(), _query(), request_path()
+    resource = f"{path}?{query}" if query else path
+    if len(resource) > MAX_RESOURCE:
+        raise AddressTooLong(
+            f"The address of something for sale has at most {MAX_RESOURCE} characters: send the rest in a body."
+        )
     fingerprint, body_digest = (None, None) if method == "GET" else _body()
-    query = _query()
-    resource = f"{request_path()}?{query}" if query else request_path()
     return Binding(method, resource, body_digest, binding_digest(fingerprint))
 
 

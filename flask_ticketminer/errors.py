@@ -10,7 +10,7 @@
     └── Problem                          answered as application/problem+json (RFC 9457)
         ├── BadRequest (400)             MalformedRequest, BadAmount, UnknownAlgorithm, UnknownFund, ForgedJob,
         │                                WrongKey, BlindedMessageRange, ValueMismatch
-        ├── UnsupportedMediaType (415), BodyTooLarge (413), NotFound (404: NoTip, NoSuchKey)
+        ├── UnsupportedMediaType (415), BodyTooLarge (413), AddressTooLong (414), NotFound (404: NoTip, NoSuchKey)
         ├── Forbidden (403)              ConsentRequired, InsecureTransport
         ├── ShareMissesTarget (422), ExpiredJob (410)
         ├── Conflict (409)               StaleJob, DuplicateShare, OutputAlreadySigned, TicketInUse, InProgress,
@@ -142,6 +142,12 @@ class BodyTooLarge(Problem):
     status = 413
     cause = "body-too-large"
     title = "Body too large"
+
+
+class AddressTooLong(Problem):
+    status = 414
+    cause = "address-too-long"
+    title = "Address too long"
 
 
 class NotFound(Problem):

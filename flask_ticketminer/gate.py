@@ -19,6 +19,7 @@ from flask_ticketminer.binding import Binding, mounted, request_binding, request
 from flask_ticketminer.credential import Credential, header_credential
 from flask_ticketminer.current import Payment, set_current
 from flask_ticketminer.errors import (
+    AddressTooLong,
     ConfigurationError,
     InProgress,
     InsecureTransport,
@@ -135,7 +136,10 @@ def pass_gate(gate: Gate, run: t.Callable[[], t.Any]) -> t.Any:
     sale = gate.sale()
     if sale.price == 0 and not sale.donation:
         return run()
-    binding = request_binding()
+    try:
+        binding = request_binding()
+    except AddressTooLong as problem:
+        return problem_response(problem) if gate.required else run()
     try:
         check_transport(site.settings)
         access = presented_pass(sale.area(binding.digest), site.passes, site.clock.now())

@@ -34,12 +34,17 @@ def read_body() -> bytes:
 
     :raises BodyTooLarge: it exceeds ``TICKETMINER_MAX_BODY`` (or the application's own limit).
     """
+    limit = request.max_content_length
     try:
-        return request.get_data()
+        data = request.get_data()
+        # Werkzeug cuts a chunked body off at the limit without a word.
+        if limit is not None and not request.content_length and len(data) >= limit:
+            raise RequestEntityTooLarge
     except RequestEntityTooLarge as error:
         raise BodyTooLarge(
-            f"A request may have at most {request.max_content_length} bytes; send fewer tickets at a time."
+            f"A request may have at most {limit} bytes; send fewer tickets at a time."
         ) from error
+    return data
 
 
 def check_members(

@@ -29,8 +29,8 @@ class Housekeeper:
 
     :param work: does a little and returns whether nothing is left (:func:`~flask_ticketminer.mint.retirement.tidy`).
     :param monotonic: seconds that only move forward.
-    :param first: part of the first interval to wait, 0 to 1; by default random, so that processes started together do not
-        tidy together.
+    :param first: part of the first interval to wait from the first question on, 0 to 1; by default random, so that processes
+        started together do not tidy together.
     """
 
     def __init__(
@@ -43,12 +43,16 @@ class Housekeeper:
         self._work = work
         self._monotonic = monotonic
         self._at_work = threading.Lock()
-        self._due = monotonic() + EVERY * (random.random() if first is None else first)
+        self._first = first
+        self._due: float | None = None
 
     @property
     def due(self) -> bool:
         """Whether it is time for a round."""
-        return self._monotonic() >= self._due
+        now = self._monotonic()
+        if self._due is None:
+            self._due = now + EVERY * (random.random() if self._first is None else self._first)
+        return now >= self._due
 
     def run(self) -> None:
         """Do one round if it is time; whatever goes wrong is logged and left to the next one."""

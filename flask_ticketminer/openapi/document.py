@@ -234,6 +234,7 @@ def _donate(settings: Settings) -> Schema:
         *PAID,
         errors.WrongResource,
         errors.PassInvalid,
+        errors.AddressTooLong,
         errors.InsecureTransport,
         *HELD,
         errors.BlindedMessageRange,
