@@ -168,3 +168,12 @@ def test_a_node_that_loses_its_quorum_during_commit_leaves_the_outcome_unknown()
     with pytest.raises(OutcomeUnknown):
         database.transaction(lambda connection: None)
     database.dispose()
+
+
+def test_a_pass_that_was_given_back_is_not_used_up_after_all(memory_mint: Mint) -> None:
+    stored = memory_mint.ledger.pay_at_once(memory_mint.order([memory_mint.ticket()], single_use=True))
+    use = memory_mint.ledger.begin_use(stored.payment_id)
+    assert use is not None
+    assert memory_mint.ledger.abandon_use(use)
+    assert not memory_mint.ledger.finish_use(use)
+    assert memory_mint.ledger.begin_use(stored.payment_id) is not None
