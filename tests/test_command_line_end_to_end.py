@@ -22,7 +22,8 @@ from flask import Response, redirect, request
 from live import LiveSite, LiveSites, LossyProxy, Person, SocksServer, answering
 
 from flask_ticketminer.clock import ManualClock
-from miner.tokens import b64url, jcs, unb64url
+from miner.tokens import Token, b64url, jcs, unb64url
+from miner.wallet.transfer import encode_tickets
 
 DAY = 86400
 
@@ -137,6 +138,28 @@ def test_tickets_are_given_from_one_terminal_to_another(
     assert "Received 3 tickets" in ben.run("wallet", "receive", stdin=gift).stdout
     assert (funded.balance(), ben.balance(), site.unspent()) == (5, 3, 8)
     assert funded.run("wallet", "receive", stdin=gift).exit_code == 6
+
+
+def large_gift(tickets: int) -> str:
+    """Return the text of a gift of an address where nobody listens."""
+    tokens = [Token(os.urandom(32), bytes(32), bytes(32), bytes(256)).to_bytes() for _ in range(tickets)]
+    return encode_tickets("http://127.0.0.1:9", tokens)
+
+
+def test_a_gift_of_a_thousand_tickets_is_read_whole_and_its_site_named_first(anna: Person) -> None:
+    result = anna.run("wallet", "receive", stdin=large_gift(1000))
+    assert result.exit_code == 3
+    assert "1,000 tickets of http://127.0.0.1:9, which is new" in result.stderr.splitlines()[0]
+
+
+def test_what_is_too_long_for_a_gift_is_refused_and_not_cut(anna: Person) -> None:
+    assert_refused(anna.run("wallet", "receive", stdin="x" * 1_000_001), 6, "1,000,000 characters")
+
+
+def test_a_gift_of_another_site_than_was_said_is_not_looked_at(site: LiveSite, anna: Person) -> None:
+    result = anna.run("wallet", "receive", "--site", site.url, stdin=large_gift(1))
+    assert_refused(result, 7, "Nothing was sent")
+    assert site.requests == []
 
 
 def test_the_wallet_shows_balance_tickets_and_history(site: LiveSite, funded: Person) -> None:

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 
 import pytest
-from live import LiveSite, LiveSites, Person, get, mine, visit
+from live import LiveSite, LiveSites, LossyProxy, Person, get, mine, visit
 
 from flask_ticketminer.clock import ManualClock
 from miner import Wallet
@@ -228,3 +228,53 @@ def test_an_unreachable_site_is_restored_later(open_site: LiveSite, anna: Person
     words = anna.run("wallet", "words").stdout
     restored = ben.run("wallet", "restore", "http://127.0.0.1:9", open_site.url, stdin=words)
     assert (restored.exit_code, ben.balance()) == (3, 4)
+
+
+# A site that shows another's directory and passes everything on to it
+
+
+@pytest.fixture
+def copycat(open_site: LiveSite) -> Iterator[LossyProxy]:
+    with LossyProxy(open_site) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def words(open_site: LiveSite, anna: Person) -> str:
+    """The words of somebody with 4 tickets of the site."""
+    with anna.wallet() as wallet:
+        open_site.fill(wallet, 4)
+        return wallet.words()
+
+
+@pytest.mark.parametrize("first", ["copy", "site"])
+def test_a_copy_of_a_site_is_shown_none_of_its_tickets_in_either_order(
+    open_site: LiveSite, copycat: LossyProxy, ben: Person, words: str, first: str
+) -> None:
+    urls = [copycat.url, open_site.url] if first == "copy" else [open_site.url, copycat.url]
+    assert ben.run("wallet", "restore", *urls, stdin=words).exit_code == 0
+    with ben.wallet() as wallet:
+        assert (wallet.balance(copycat.url), wallet.balance(open_site.url)) == (0, 4)
+
+
+def test_a_wallet_in_use_is_not_emptied_at_a_copy(
+    open_site: LiveSite, copycat: LossyProxy, anna: Person, words: str
+) -> None:
+    assert anna.run("wallet", "restore", copycat.url, stdin=words).exit_code == 0
+    assert anna.run("get", copycat.url + "/report", "-o", "-").exit_code == 4
+    with anna.wallet() as wallet:
+        assert (wallet.balance(copycat.url), wallet.balance(open_site.url)) == (0, 4)
+
+
+def test_a_site_that_has_moved_gives_back_what_was_earned_at_its_old_address(
+    open_site: LiveSite, copycat: LossyProxy, ben: Person, words: str
+) -> None:
+    nothing = ben.run("wallet", "restore", copycat.url, stdin=words)
+    assert "--earned-at" in nothing.stderr
+    ben.run("wallet", "restore", copycat.url, "--earned-at", open_site.url, stdin=words)
+    assert ben.run("get", copycat.url + "/report", "-o", "-").stdout == "the report"
+    assert ben.balance() == open_site.unspent() == 1
+
+
+def test_an_old_address_needs_one_new_one(ben: Person) -> None:
+    assert ben.run("wallet", "restore", "--earned-at", "https://old.example", stdin="").exit_code == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import typing as t
 from collections.abc import Iterable
@@ -12,10 +13,13 @@ import click
 from miner.cli import text
 from miner.cli.options import ADDRESS, Command, Options, shared
 from miner.cli.session import Session
-from miner.errors import MinerError, WrongWords
+from miner.errors import ForeignRequest, MinerError, WalletError, WrongWords
 from miner.transport import origin_of
 from miner.wallet import HeldTicket, Wallet
 from miner.wallet.transfer import decode_tickets
+
+MAX_INPUT = 1_000_000
+"""Characters of a gift, of which a thousand tickets take some 630,000."""
 
 
 class WalletGroup(click.Group):
@@ -129,20 +133,31 @@ def words(options: Options, site: str | None) -> None:
 @wallet.command("restore", cls=Command)
 @click.argument("urls", nargs=-1, type=ADDRESS, metavar="URL...")
 @click.option("--site", type=ADDRESS, metavar="URL", help="The site that 24 words belong to.")
+@click.option(
+    "--earned-at",
+    type=ADDRESS,
+    multiple=True,
+    metavar="URL",
+    help="Another address of the same site, where you earned tickets.",
+)
 @shared()
-def restore(options: Options, urls: tuple[str, ...], site: str | None) -> None:
+def restore(options: Options, urls: tuple[str, ...], site: str | None, earned_at: tuple[str, ...]) -> None:
     """Bring tickets back from words, and from the sites at URL... that issued them.
 
-    The words are read from the terminal or from standard input, never from the command line.
+    The words are read from the terminal or from standard input, never from the command line. Tickets come back at the address
+    where they were earned. If the site has moved since, name its new address as URL and the old one with --earned-at; do so
+    only when you know that both are the same site, for it can then be paid with them.
     """
+    if earned_at and len({*map(origin_of, urls), *map(origin_of, [site] if site else [])}) != 1:
+        raise click.UsageError("--earned-at is about one site: name one URL with it.")
     spelt = _ask("Your words")
     target = None if site is None else origin_of(site)
     addresses = list(dict.fromkeys([*urls, *([site] if site else [])]))
     Wallet.create_from_words(options.wallet, spelt, target).close()
     with Session(options) as session:
-        addresses += [
-            known.origin for known in session.wallet.sites() if known.origin not in map(origin_of, addresses)
-        ]
+        if not earned_at:
+            named = {*map(origin_of, addresses)}
+            addresses += [known.origin for known in session.wallet.sites() if known.origin not in named]
         if not addresses:
             options.output.result(
                 "The words are in place. Name the sites that your tickets are of: ticketminer wallet restore URL...",
@@ -151,12 +166,16 @@ def restore(options: Options, urls: tuple[str, ...], site: str | None) -> None:
             return
         if target is None:
             session.wallet.backup_seen()
-        _each(session, addresses, _restore_one)
+        _each(session, addresses, functools.partial(_restore_one, earned_at=earned_at))
 
 
-def _restore_one(session: Session, url: str) -> dict[str, t.Any]:
+def _restore_one(session: Session, url: str, *, earned_at: t.Sequence[str]) -> dict[str, t.Any]:
     site = session.site(url)
-    found = site.restore()
+    found = site.restore(earned_at=earned_at)
+    if not found.tickets and not session.wallet.balance(site.origin):
+        session.output.note(
+            f"Nothing was earned at {site.origin} with these words. If it was at another address of the same site: --earned-at URL."
+        )
     return {"site": site.origin, "restored": found.value, "balance": session.wallet.balance(site.origin)}
 
 
@@ -212,12 +231,26 @@ def send(options: Options, amount: int, site: str) -> None:
 
 
 @wallet.command("receive", cls=Command)
+@click.option("--site", type=ADDRESS, metavar="URL", help="Only if they are tickets of this site.")
 @shared()
-def receive(options: Options) -> None:
-    """Take over tickets that somebody sent you; reads their text from the terminal or standard input."""
+def receive(options: Options, site: str | None) -> None:
+    """Take over tickets that somebody sent you; reads their text from the terminal or standard input.
+
+    The text names the site that the tickets are of. This program asks before it connects to one that is new to your wallet.
+    """
     carried = _ask("The text you were sent")
     with Session(options) as session:
-        origin = received_from(carried)
+        origin, tokens = decode_tickets(carried)
+        if site is not None and origin_of(site) != origin:
+            raise ForeignRequest(
+                f"These are tickets of {origin}, not of {origin_of(site)}. Nothing was sent anywhere."
+            )
+        if site is None and origin not in {known.origin for known in session.wallet.sites()}:
+            said = f"The text says that it holds {text.plural(len(tokens), 'ticket')} of {origin}, which is new to this wallet."
+            if options.output.interactive:
+                click.confirm(f"{said} Connect to it?", abort=True, err=True)
+            else:
+                session.output.note(said)
         value = session.site(origin, "spending").receive(carried)
         options.output.result(
             f"Received {text.tickets(value)} of {origin}.", {"site": origin, "received": value}
@@ -281,11 +314,6 @@ def history(options: Options, limit: int) -> None:
         options.output.result("\n".join(lines) or "Nothing happened yet.", {})
 
 
-def received_from(carried: str) -> str:
-    """Return the origin that the text of ``wallet send`` says its tickets are of."""
-    return decode_tickets(carried)[0]
-
-
 def _available(held: Iterable[HeldTicket]) -> list[HeldTicket]:
     return [ticket for ticket in held if ticket.state == "available"]
 
@@ -296,7 +324,11 @@ def _ask(prompt: str) -> str:
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401 - without it a terminal cuts a line at 4,096 characters
         return str(click.prompt(prompt, err=True))
-    given = sys.stdin.read(100_000).strip()
+    given = sys.stdin.read(MAX_INPUT + 1).strip()
+    if len(given) > MAX_INPUT:
+        raise WalletError(
+            f"Standard input holds more than {MAX_INPUT:,} characters; that is neither words nor a gift."
+        )
     if not given:
         raise WrongWords("Nothing was given on standard input; type or paste it there.")
     return given
