@@ -426,7 +426,7 @@ def test_waiting_is_bounded(wallet, site, fund):
 def test_a_failing_view_costs_nothing(wallet, site, fund):
     fund(8)
     site.views["/report"] = 500
-    ticket_auth, http = auth(wallet, site)
+    _, http = auth(wallet, site)
     assert http.get(REPORT).status_code == 500
     assert (wallet.balance(), wallet.unanswered()) == (8, [])
 
@@ -532,25 +532,64 @@ def test_a_redirect_to_a_page_for_sale_is_not_paid(wallet, site, fund):
     assert wallet.balance() == 8
 
 
-def test_a_payment_is_not_carried_to_another_origin(wallet, site, fund):
-    fund(8)
-    site.views["/report"] = 302
-    seen = []
+def redirecting(site, seen, target):
+    """Return a transport to `site` whose redirects lead to `target`; what other places are sent goes into `seen`."""
 
     def handle(request):
-        seen.append((request.url.host, request.url.path, "Authorization" in request.headers))
-        if request.url.path == "/elsewhere":
+        if request.url.host != "shop.example" or request.url.path == "/elsewhere":
+            seen.append(dict(request.headers))
             return httpx.Response(200)
         response = site.handle(request)
         if response.status_code == 302:
-            response.headers["Location"] = "https://evil.example/elsewhere"
+            response.headers["Location"] = target
         return response
 
-    http = httpx.Client(transport=httpx.MockTransport(handle), auth=TicketAuth(wallet), follow_redirects=True)
+    return httpx.MockTransport(handle)
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/elsewhere", "/elsewhere"])
+@pytest.mark.parametrize("header", [None, "Payment-Authorization"])
+def test_a_payment_is_not_carried_along_by_a_redirect(wallet, site, fund, header, target):
+    fund(8)
+    site.views["/report"] = 302
+    site.header = header
+    seen = []
+    transport = redirecting(site, seen, target)
+    http = httpx.Client(transport=transport, auth=TicketAuth(wallet), follow_redirects=True)
     assert http.get(REPORT).status_code == 200
-    assert seen[-1] == ("evil.example", "/elsewhere", False)
+    [headers] = seen
+    assert headers.keys().isdisjoint({"authorization", "payment-authorization"})
     SiteClient(SHOP, wallet, site.client()).recover()
     assert wallet.balance() == 5
+
+
+def test_a_pass_is_not_carried_along_by_a_redirect(wallet, site, fund):
+    fund(8)
+    seen = []
+    transport = redirecting(site, seen, "https://evil.example/elsewhere")
+    http = httpx.Client(transport=transport, auth=TicketAuth(wallet), follow_redirects=True)
+    assert http.get(SHOP + "/week").status_code == 200
+    site.views["/week"] = 302
+    assert http.get(SHOP + "/week").status_code == 200
+    [headers] = seen
+    assert "ticketminer-pass" not in headers
+
+
+def test_ones_own_headers_arrive_beside_a_payment(wallet, site, fund):
+    fund(8)
+    seen = []
+
+    def handle(request):
+        seen.append(request.headers)
+        return site.handle(request)
+
+    http = httpx.Client(transport=httpx.MockTransport(handle), auth=TicketAuth(wallet))
+    http.get(REPORT, headers={"X-Own": "mine", "Accept-Language": "lb"})
+    paid = seen[-1]
+    assert paid["authorization"].startswith("Payment ")
+    assert (paid["x-own"], paid.get("Accept-Language"), "X-Own" in paid) == ("mine", "lb", True)
+    assert len(paid) == len(list(paid)) == len(paid.raw)
+    assert "Payment" not in repr(paid)
 
 
 def test_several_sites_share_one_budget(wallet, site, fund):

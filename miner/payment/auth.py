@@ -11,12 +11,12 @@ import httpx
 from miner.errors import ForeignRequest
 from miner.payment.bounded import bound
 from miner.payment.budget import Budget
-from miner.payment.payer import PASS_FIELD, Payer
+from miner.payment.payer import Payer
+from miner.payment.sealed import SealedHeaders
 from miner.payment.steps import Send, Wait
 from miner.transport import Call, Reply, lower_headers, origin_of, too_large
 from miner.wallet import Wallet
 
-_OURS = ("Authorization", "Payment-Authorization", PASS_FIELD)
 _Flow: t.TypeAlias = t.Generator[httpx.Request | Wait, httpx.Response | None, None]
 
 
@@ -87,7 +87,7 @@ class TicketAuth(httpx.Auth):
             step = _advance(flow, response)
 
     def _flow(self, request: httpx.Request) -> _Flow:
-        own = {name: request.headers[name] for name in _OURS if name in request.headers}
+        own = request.headers.copy()
         payer = self._payer(origin_of(str(request.url)))
         steps = payer.steps(
             request.method, str(request.url), request.content, authorization="Authorization" in own
@@ -101,9 +101,8 @@ class TicketAuth(httpx.Auth):
                 response = yield _side_request(step, request)
                 reply = _side_reply(step, t.cast(httpx.Response, response))
             else:
-                for name in _OURS:
-                    request.headers.pop(name, None)
-                request.headers.update({**own, **step.headers})
+                # Not even a client that follows redirects carries these elsewhere.
+                request.headers = SealedHeaders(own, step.headers) if step.headers else own.copy()
                 response = yield request
                 reply = _main_reply(t.cast(httpx.Response, response), request, paid=bool(step.headers))
             try:
