@@ -147,6 +147,9 @@ class Payer(Register):
         reply = yield Send({PASS_FIELD: access.token})
         if reply.status == 402 or (access.single_use and reply.status < 400):
             self.wallet.drop_pass(access)
+        if reply.status == 402 and access.single_use and refusal(reply).cause == "pass-invalid":
+            # It has been used, and the answer was lost: whoever asked decides whether to pay once more.
+            raise AlreadyDelivered(_DELIVERED, cause="pass-invalid")
         return reply
 
     def _pay_by_header(
