@@ -14,7 +14,7 @@ HARMLESS = Mutant(
     "miner/tokens/amounts.py",
     "MAX_AMOUNT = 2**31 - 1",
     "MAX_AMOUNT = 2_147_483_647",
-    ("test_tokens.py::test_what_is_not_an_amount_is_refused",),
+    ("test_tokens.py::test_what_does_not_spell_an_amount_is_refused",),
 )
 
 
@@ -29,7 +29,7 @@ def test_a_mutants_line_stands_in_the_program_once(mutant: Mutant) -> None:
 
 def test_a_broken_line_is_caught() -> None:
     lax = dataclasses.replace(HARMLESS, broken="MAX_AMOUNT = 2**31")
-    assert catch(lax).startswith("test_tokens.py::test_what_is_not_an_amount_is_refused[")
+    assert catch(lax).startswith("test_tokens.py::test_what_does_not_spell_an_amount_is_refused[")
 
 
 def test_a_harmless_change_survives() -> None:

@@ -28,10 +28,10 @@ def database_url(sqlite_url: str) -> str:
 
 
 def statements(shop: Shop) -> list[str]:
-    """Return the list of SQL statements that are executed from now on."""
+    """Return the list of SQL statements that are executed from now on, however they come to the driver."""
     seen: list[str] = []
     engine = shop.app.extensions["ticketminer"].database.engine
-    event.listen(engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
+    event.listen(engine, "checkout", lambda connection, *_: connection.set_trace_callback(seen.append))
     return seen
 
 
