@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from miner.deadline import SECONDS, HeadDeadline
 from miner.errors import InsecureTransport, MinerError, SiteProtocolError, SiteUnreachable
 
 Purpose = t.Literal["mining", "spending"]
@@ -202,8 +203,9 @@ def _isolated(proxy: str, purpose: Purpose) -> httpx.Proxy:
     return httpx.Proxy(url)
 
 
-def sender(http: httpx.Client) -> t.Callable[[Call], Reply]:
-    """Return a function that carries a :class:`Call` over `http` and reads at most its limit."""
+def sender(http: httpx.Client, *, head: float = SECONDS) -> t.Callable[[Call], Reply]:
+    """Return a function that carries a :class:`Call` over `http`, within its limit and :data:`DEADLINE`."""
+    deadline = HeadDeadline(head)
 
     def send(call: Call) -> Reply:
         headers = {"Accept-Encoding": "identity", **call.headers}
@@ -211,7 +213,12 @@ def sender(http: httpx.Client) -> t.Callable[[Call], Reply]:
             headers["Content-Type"] = "application/json"
         try:
             with http.stream(
-                call.method, call.url, content=call.body, headers=headers, follow_redirects=False
+                call.method,
+                call.url,
+                content=call.body,
+                headers=headers,
+                follow_redirects=False,
+                extensions={"trace": deadline},
             ) as response:
                 check_coding(response)
                 return Reply(

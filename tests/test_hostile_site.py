@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import socket
+import socketserver
+import threading
+import time
 import typing as t
 from types import SimpleNamespace
 
@@ -22,7 +26,6 @@ from miner.client import SiteClient
 from miner.errors import (
     AlreadyDelivered,
     ForeignRequest,
-    KeyMismatch,
     MinerError,
     SiteError,
     SiteProtocolError,
@@ -32,7 +35,6 @@ from miner.errors import (
 from miner.payment import TicketAuth
 from miner.transport import Call, open_http, origin_of, sender
 from miner.wallet import Wallet
-from miner.wallet.seed import seed_name
 from miner.wallet.transfer import encode_tickets
 
 SHOP = "https://shop.example"
@@ -259,6 +261,35 @@ def test_strange_json_is_one_sentence(wallet, site, body: bytes) -> None:
         SiteClient(SHOP, wallet, site.client()).service()
 
 
+class Dripping(socketserver.StreamRequestHandler):
+    """Answers requests to ``/`` at once, and any other with a header that never ends."""
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            while line := self.rfile.readline():
+                while self.rfile.readline().strip():
+                    pass
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")
+                self.wfile.write(b"\r\n" if line.startswith(b"GET / ") else b"X-Slow: ")
+                while not line.startswith(b"GET / "):
+                    self.wfile.write(b"x")
+                    time.sleep(0.02)
+
+
+@pytest.mark.parametrize("before", ["", "/"], ids=["a-new-connection", "a-kept-one"])
+def test_headers_that_never_end_are_cut_off(before: str) -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server, open_http() as http:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        send = sender(http, head=0.3)
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        if before:
+            assert send(Call("GET", url + before)).status == 200
+        with pytest.raises(SiteUnreachable):
+            send(Call("GET", url + "/slow"))
+        server.shutdown()
+
+
 # Payments
 
 
@@ -319,103 +350,6 @@ def test_a_gift_filed_under_another_site_is_not_taken_there(wallet, site, fund) 
     with pytest.raises(WalletError):
         SiteClient(EVIL, wallet, evil.client()).receive(code)
     assert (free(wallet), wallet.balance(EVIL), wallet.unanswered()) == ([4], 0, [])
-
-
-# A site that republishes another's directory and relays its answers
-
-
-@pytest.fixture
-def copycat(site):
-    """EVIL, which shows SHOP's name and keys, and has SHOP sign and restore for it."""
-    evil = FakeSite(EVIL, name=site.name)
-    evil.keys, evil.signed, evil.spent = site.keys, site.signed, site.spent
-    return evil
-
-
-@pytest.fixture
-def from_words(tmp_path, clock, wallet):
-    """A new wallet with the words of one that has tickets of SHOP."""
-    with Wallet.create_from_words(tmp_path / "n" / "wallet.sqlite", wallet.words(), clock=clock) as opened:
-        yield opened
-
-
-def test_words_bring_no_tickets_to_a_site_that_copies_another(copycat, site, fund, from_words) -> None:
-    fund(4, 8)
-    assert SiteClient(EVIL, from_words, copycat.client()).restore().tickets == 0
-    assert SiteClient(SHOP, from_words, site.client()).restore().value == 12
-    assert (from_words.balance(EVIL), from_words.balance(SHOP)) == (0, 12)
-
-
-def test_a_copy_of_a_known_directory_is_refused(copycat, wallet, fund) -> None:
-    fund(4)
-    with pytest.raises(KeyMismatch, match=r"keys of https://shop\.example"):
-        SiteClient(EVIL, wallet, copycat.client()).restore()
-    assert (free(wallet), wallet.balance(EVIL)) == ([4], 0)
-
-
-def test_a_copy_that_was_seen_first_does_not_keep_from_the_real_site(copycat, site, wallet) -> None:
-    copy = SiteClient(EVIL, wallet, copycat.client())
-    copy.keys()
-    SiteClient(SHOP, wallet, site.client()).keys()
-    with pytest.raises(KeyMismatch):
-        copy.keys(refresh=True)
-
-
-def test_work_for_a_copy_is_not_paid_with_ones_own_tickets(copycat, site, wallet, fund, from_words) -> None:
-    fund(1)
-    client = SiteClient(EVIL, from_words, copycat.client())
-    job = client.job(["sha256d"])
-    assert client.submit(job, solve(job)).accepted
-    assert {ticket.token for ticket in from_words.tickets()}.isdisjoint(
-        ticket.token for ticket in wallet.tickets()
-    )
-
-
-def test_the_words_of_a_copy_are_not_those_of_the_site(copycat, site, wallet) -> None:
-    SiteClient(EVIL, wallet, copycat.client()).keys()
-    SiteClient(SHOP, wallet, site.client()).keys()
-    assert wallet.site_words(EVIL) != wallet.site_words(SHOP)
-
-
-@pytest.mark.parametrize(
-    "origin", ["http://shop.example", "https://shop.example:8443", "https://www.shop.example"]
-)
-def test_a_name_belongs_to_one_address(origin: str) -> None:
-    assert seed_name(SHOP, "shop.example") == "shop.example"
-    assert seed_name(origin, "shop.example") == origin
-
-
-@pytest.mark.parametrize(
-    ("origin", "name"),
-    [("https://a.example:8443", "a.example:8443"), ("http://abc.onion", "abc.onion"), (SHOP, "Shop.Example")],
-)
-def test_a_host_and_its_port_are_a_name(origin: str, name: str) -> None:
-    assert seed_name(origin, name) == name
-
-
-def test_an_address_that_the_site_lists_shows_its_keys_too(copycat, site, wallet, fund) -> None:
-    site.origins = [EVIL]
-    SiteClient(SHOP, wallet, site.client()).service()
-    fund(4)
-    mirror = SiteClient(EVIL, wallet, copycat.client())
-    job = mirror.job(["sha256d"])
-    assert mirror.submit(job, solve(job)).accepted
-    assert (wallet.balance(SHOP), wallet.balance(EVIL)) == (4, 1)
-
-
-def test_the_visitor_may_say_that_two_addresses_are_one_site(copycat, site, fund, from_words) -> None:
-    fund(4)
-    mirror = SiteClient(EVIL, from_words, copycat.client())
-    assert mirror.restore(earned_at=[SHOP + "/"]).value == from_words.balance(EVIL) == 4
-
-
-def test_a_site_that_has_moved_mines_on_with_its_seed(copycat, site, wallet, fund, from_words) -> None:
-    fund(4)
-    wallet.move(SHOP, EVIL)
-    moved = SiteClient(EVIL, wallet, copycat.client())
-    job = moved.job(["sha256d"])
-    moved.submit(job, solve(job))
-    assert SiteClient(EVIL, from_words, copycat.client()).restore(earned_at=[SHOP]).value == 5
 
 
 def test_ones_own_ticket_as_a_gift_is_neither_lost_nor_counted_twice(wallet, site, fund) -> None:

@@ -12,6 +12,7 @@ from miner.cli import text
 from miner.cli.get import Till
 from miner.cli.options import ADDRESS, Command, Options, shared
 from miner.cli.session import Session
+from miner.deadline import HeadDeadline
 from miner.payment import TicketAuth
 from miner.transport import Reply, lower_headers, unreachable
 
@@ -31,7 +32,11 @@ def donate(options: Options, site_url: str, amount: int, fund: str | None) -> No
         auth = TicketAuth(session.wallet, amount, allow_http=options.allow_http)
         try:
             with session.http("spending").stream(
-                "GET", address, auth=auth, headers={"Accept": "application/json"}
+                "GET",
+                address,
+                auth=auth,
+                headers={"Accept": "application/json"},
+                extensions={"trace": HeadDeadline()},
             ) as response:
                 if response.status_code >= 400:
                     raise refusal(Reply(response.status_code, lower_headers(response), response.content))

@@ -17,6 +17,7 @@ from miner.cli.mining import Effort, mine
 from miner.cli.options import ADDRESS, Command, Options, shared
 from miner.cli.session import Session
 from miner.cli.status import Status
+from miner.deadline import HeadDeadline
 from miner.errors import BudgetExceeded, ForeignRequest, NotEnoughTickets, SiteProtocolError
 from miner.payment import TicketAuth
 from miner.transport import Reply, check_coding, lower_headers, origin_of, unreachable
@@ -151,9 +152,12 @@ def _deliver(
 ) -> tuple[str, str | None, str | None]:
     """Fetch `url`, paying for it; return the address it came from, its disposition and its media type."""
     address = url
+    watched = {"trace": HeadDeadline()}
     for _ in range(MAX_HOPS):
         try:
-            with http.stream("GET", address, auth=auth, headers=PLAIN, follow_redirects=False) as response:
+            with http.stream(
+                "GET", address, auth=auth, headers=PLAIN, follow_redirects=False, extensions=watched
+            ) as response:
                 if response.is_redirect:
                     address = _next_hop(address, response.headers.get("Location", ""))
                     continue
