@@ -65,10 +65,10 @@ def settle_payment(talk: Conversation, request: PendingRequest, members: Members
     if receipt.get("status") != "success" or receipt.get("method") != "ticket" or paid != request.amount:
         raise nonsense("the receipt is not for this payment.")
     access = read_pass(request, members)
-    filed = settle_change(talk, request, members)
     if access is not None:
+        # Before the payment is closed: a process that dies in between finds both again.
         talk.wallet.add_pass(access)
-    return filed
+    return settle_change(talk, request, members)
 
 
 def read_pass(request: PendingRequest, members: Members) -> StoredPass | None:
