@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import time
+import traceback
 import typing as t
 from collections.abc import Callable, Iterator
 
@@ -81,10 +82,12 @@ def play(
             tally.audits += 1
             if problems:
                 raise Broken(first + tally.rounds - 1, problems, tally)
-        except BaseException as error:
-            if not isinstance(error, KeyboardInterrupt):
-                world.keep_evidence(evidence)
+        except Broken:
+            world.keep_evidence(evidence)
             raise
+        except Exception as error:
+            world.keep_evidence(evidence)
+            raise Broken(first + tally.rounds, [traceback.format_exc()], tally) from error
         finally:
             tally.seconds = time.monotonic() - began
     return tally

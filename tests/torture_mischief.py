@@ -50,6 +50,7 @@ class BadLine(httpx.BaseTransport):
         self.trouble = 0.0
         self.death: Death | None = None
         self.counted = 0
+        self._strike: threading.Thread | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.read()
@@ -98,7 +99,13 @@ class BadLine(httpx.BaseTransport):
             time.sleep(after)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        threading.Thread(target=strike, daemon=True).start()
+        self._strike = threading.Thread(target=strike, daemon=True)
+        self._strike.start()
+
+    def await_death(self) -> None:
+        """Wait for a death that is on its way, so that nobody who is about to die says that all is well."""
+        if self._strike is not None:
+            self._strike.join()
 
     def close(self) -> None:
         self._inner.close()

@@ -178,6 +178,7 @@ class _Life:
             yield "outcome", f"{task.verb}: {outcome}"
             if outcome == "unreachable":
                 time.sleep(0.1)  # so that the other tasks meet the server that comes next
+        self.line.await_death()
         self.line.trouble, self.line.death = 0.0, None
         yield "requests", self.line.counted - before
         yield "end", True
