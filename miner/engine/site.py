@@ -6,12 +6,11 @@ import random
 import secrets
 import threading
 import typing as t
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from miner.engine.clock import Clock
 from miner.engine.events import Event, EventKind
+from miner.engine.found import Found, FoundShares
 from miner.engine.interfaces import Client, Job
 from miner.engine.search import Board, Search
 from miner.engine.statistics import Meter, SiteSnapshot
@@ -27,21 +26,7 @@ JOB_OVER = frozenset({"expired-job", "stale-job", "forged-job", "wrong-key", "ke
 _TOO_MANY_REFUSALS = 5
 _TOO_MANY_OVER = 20
 """Jobs in a row that were over before their share came: a site that takes work and never pays."""
-_MAX_PENDING = 256
-"""Shares that wait to be sent; a job that yields them faster than they go out gets no more of them kept."""
 _TOO_MUCH_NONSENSE = 3
-
-
-@dataclass(slots=True, eq=False)
-class Found:
-    """A share that the site has not answered yet; it keeps its own job, whatever is searched meanwhile.
-
-    :attr sent: whether it was handed to the client, which then has it written down.
-    """
-
-    job: Job
-    nonce: int
-    sent: bool = False
 
 
 def solvable(rate: float, effort: float) -> int:
@@ -91,19 +76,21 @@ class SiteWork:
         self._jitter = jitter
         self._lock = threading.RLock()
         self._meter = Meter()
-        self._pending: deque[Found] = deque()
+        self._shares = FoundShares()
         self._search: Search | None = None
         self._asked = 1
         self._fetched_at = self._renew_at = self._expires_at = 0.0
         self._failures = 0
-        self._refusals = 0
         self._retry_at = 0.0
         self._held = False
         self._waiting: str | None = "asking the site for a job"
         self._searched = 0
         self._mark = 0.0
-        self._accepted = self._refused = self.won = 0
-        self._last_refusal: str | None = None
+
+    @property
+    def won(self) -> int:
+        """Tickets received, or given when donating."""
+        return self._shares.won
 
     # Called by the hashing threads.
 
@@ -113,13 +100,12 @@ class SiteWork:
         self._meter.add(hashes, now)
         with self._lock:
             self._searched += hashes
-            nonces = nonces[: max(0, _MAX_PENDING - len(self._pending))]
-            for nonce in nonces:
-                self._pending.append(Found(search.job, nonce))
+            kept = self._shares.add(search.job, nonces)
+            if kept:
                 self._searched, self._mark = 0, self._meter.active(now)
-        for _ in nonces:
+        for _ in range(kept):
             self._report(EventKind.SHARE, "Found a share.", value=search.job.value)
-        if nonces or search.exhausted:
+        if kept or search.exhausted:
             self.wake.set()
 
     # Called by the site's own thread.
@@ -142,7 +128,7 @@ class SiteWork:
         if now < self._retry_at:
             self.write_down()
             return min(1.0, self._retry_at - now)
-        if self._pending:
+        if self._shares:
             self._send()
             return 0.0
         if self._job_due(now):
@@ -152,15 +138,15 @@ class SiteWork:
 
     def drain(self) -> None:
         """Send what is left once. What then has no answer stays in the wallet for the next start."""
-        if any(found.sent for found in self._pending):
+        if self._shares.sent():
             self._repeat()
-        for found in list(self._pending):
+        for found in self._shares.pending():
             self._submit(found)
 
     def write_down(self) -> None:
         """Let the client write down what was never sent, so that nothing is lost whatever ends this program."""
-        for found in list(self._pending):
-            if self._claim(found):
+        for found in self._shares.pending():
+            if self._shares.claim(found):
                 try:
                     self.client.write_down(found.job, found.nonce)
                 except MinerError as error:
@@ -190,11 +176,11 @@ class SiteWork:
                 elapsed=self._meter.active(now) - self._mark,
                 rate=self._meter.rate(now),
                 hashes=self._meter.hashes,
-                accepted=self._accepted,
-                refused=self._refused,
-                last_refusal=self._last_refusal,
+                accepted=self._shares.accepted,
+                refused=self._shares.refused,
+                last_refusal=self._shares.last_refusal,
                 won=self.won,
-                pending=len(self._pending),
+                pending=len(self._shares),
                 waiting=self._waiting if self._search is None or self._held else None,
                 retry_in=max(0.0, self._retry_at - now),
                 failed=self.error is not None,
@@ -269,19 +255,13 @@ class SiteWork:
 
     def _send(self) -> None:
         """Send the next share; first of all those again that got no answer."""
-        if any(found.sent for found in self._pending):
+        if self._shares.sent():
             self._repeat()
         else:
-            self._submit(self._pending[0])
-
-    def _claim(self, found: Found) -> bool:
-        """Return whether `found` is the caller's to hand to the client: each share goes there once."""
-        with self._lock:
-            claimed, found.sent = not found.sent, True
-            return claimed
+            self._submit(self._shares.pending()[0])
 
     def _submit(self, found: Found) -> None:
-        if not self._claim(found):
+        if not self._shares.claim(found):
             return
         began = self._clock.now()
         try:
@@ -293,7 +273,7 @@ class SiteWork:
             self._answered()
             self._refuse([found], error.detail)
             over = error.cause in JOB_OVER and self._search is not None and self._search.job is found.job
-            if self._refusals >= (_TOO_MANY_OVER if over else _TOO_MANY_REFUSALS):
+            if self._shares.refusals >= (_TOO_MANY_OVER if over else _TOO_MANY_REFUSALS):
                 self._give_up(error)
             elif over:
                 self._drop_search("the job is over; asking for a new one")
@@ -306,7 +286,7 @@ class SiteWork:
             self._accept([found], answer.value)
         else:
             self._refuse([found], "The site did not accept the share.")
-            if self._refusals >= _TOO_MANY_REFUSALS:
+            if self._shares.refusals >= _TOO_MANY_REFUSALS:
                 self._give_up(
                     SiteProtocolError(
                         f"{self.client.origin} takes work and accepts no share; tell its operator, or try again later."
@@ -317,7 +297,7 @@ class SiteWork:
 
     def _repeat(self) -> None:
         """Let the client send again what it has written down, and book what became of it."""
-        sent = [found for found in self._pending if found.sent]
+        sent = self._shares.sent()
         try:
             outcome = self.client.recover()
         except MinerError as error:
@@ -339,24 +319,18 @@ class SiteWork:
             found.sent = False  # the client failed before it had written this one down
 
     def _accept(self, shares: Sequence[Found], value: int) -> None:
-        with self._lock:
-            for found in shares:
-                self._pending.remove(found)
-            self._accepted += len(shares)
-            self.won += value
-            self._refusals = 0
+        self._shares.accept(shares, value)
         verb = "Gave" if self._donate else "Received"
         self._report(
-            EventKind.ACCEPTED, f"{verb} {_tickets(value)}.", value=value, count=self._accepted, won=self.won
+            EventKind.ACCEPTED,
+            f"{verb} {_tickets(value)}.",
+            value=value,
+            count=self._shares.accepted,
+            won=self.won,
         )
 
     def _refuse(self, shares: Sequence[Found], reason: str) -> None:
-        with self._lock:
-            for found in shares:
-                self._pending.remove(found)
-            self._refused += len(shares)
-            self._refusals += len(shares)
-            self._last_refusal = reason
+        self._shares.refuse(shares, reason)
         self._report(EventKind.REFUSED, f"Share refused: {reason}", reason=reason)
 
     def _answered(self) -> None:
