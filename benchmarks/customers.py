@@ -28,6 +28,11 @@ class Customers:
         self._nonces: t.Iterator[str] = iter(())
 
     def bare(self) -> bytes:
+        """JSON as large as a redemption's, for a view that does nothing with it."""
+        filler = {"challenge": {"id": os.urandom(272).hex()}, "payload": {"tickets": [os.urandom(236).hex()]}}
+        return _http("POST", "/bare", body=json.dumps(filler).encode())
+
+    def bare_get(self) -> bytes:
         return _http("GET", "/bare")
 
     def key_id(self) -> bytes:

@@ -30,6 +30,7 @@ from benchmarks.site import create_app
 
 KINDS: dict[str, Callable[[Customers], bytes]] = {
     "bare-view": Customers.bare,
+    "bare-get": Customers.bare_get,
     "redeem": Customers.redeem,
     "pay-by-header": Customers.pay,
     "submit": Customers.submit,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, jsonify, request
 
 from flask_ticketminer import TicketMiner, ticket_required
 
@@ -23,8 +23,13 @@ def create_app() -> Flask:
     )
     TicketMiner(app)
 
-    @app.get("/bare")
+    @app.post("/bare")
     def bare() -> Response:
+        asked = request.get_json()
+        return jsonify(status="success", amount="1", change=[], location="/report", members=len(asked))
+
+    @app.get("/bare")
+    def bare_get() -> Response:
         return jsonify(status="success", amount="1", change=[], location="/report")
 
     @app.get("/report")

@@ -27,6 +27,7 @@ from sqlalchemy.pool import StaticPool
 from flask_ticketminer import mariadb
 from flask_ticketminer.dberrors import Failure, classify
 from flask_ticketminer.errors import DatabaseBusy, OutcomeUnknown
+from flask_ticketminer.prepared import run_raw
 from flask_ticketminer.schema import check_schema, make_schema, unix_time
 from flask_ticketminer.tables import Tables, define_tables
 
@@ -73,6 +74,8 @@ class Database:
         self._engine: Engine | None = None
         self._opening = threading.Lock()
         self._writing = threading.Lock()
+        #: SQLite's one connection that writes; whoever holds `_writing` may use it.
+        self._kept: Connection | None = None
         self._fork_waits = False
         _databases.add(self)
 
@@ -142,6 +145,8 @@ class Database:
         """Close every connection; the next use opens new ones."""
         with self._opening:
             if self._engine is not None:
+                with self._writing:
+                    self._close_kept()
                 self._engine.dispose()
                 self._engine = None
 
@@ -179,8 +184,7 @@ class Database:
 
     def _run_once(self, work: Work[T], durable: bool) -> T:
         engine = self.engine
-        with self._writer(), engine.connect() as connection, self._synchronous(connection, durable):
-            connection = connection.execution_options(**{_WRITES: True})
+        with self._connected(engine, durable) as connection:
             connection.begin()
             # Leaving the block by an exception rolls back.
             result = work(connection)
@@ -212,19 +216,37 @@ class Database:
             return work(connection)
 
     @contextmanager
-    def _synchronous(self, connection: Connection, durable: bool) -> Iterator[None]:
-        """Let SQLite not wait for the disk in this transaction, unless it is to be `durable`."""
-        raw = None if durable or not self.is_sqlite else connection.connection.dbapi_connection
-        if raw is None:
-            yield
+    def _connected(self, engine: Engine, durable: bool) -> Iterator[Connection]:
+        """Lend a connection to write with; what is left open on it is rolled back."""
+        if not self.is_sqlite:
+            with engine.connect() as connection:
+                yield connection.execution_options(**{_WRITES: True})
             return
-        file = t.cast(sqlite3.Connection, raw)
-        file.execute("PRAGMA synchronous = NORMAL")
-        try:
-            yield
-        finally:
-            connection.rollback()  # the level cannot be changed inside a transaction
-            file.execute("PRAGMA synchronous = FULL")
+        with self._writing:
+            if self._kept is None:
+                self._kept = engine.connect().execution_options(**{_WRITES: True})
+            kept = self._kept
+            if not durable:
+                run_raw(kept, "PRAGMA synchronous = NORMAL")
+            try:
+                yield kept
+            except IntegrityError:
+                kept.rollback()
+                raise
+            except BaseException:
+                self._close_kept()
+                raise
+            finally:
+                if (
+                    not durable and self._kept is kept
+                ):  # it cannot be changed inside a transaction, which has ended
+                    run_raw(kept, "PRAGMA synchronous = FULL")
+
+    def _close_kept(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            with suppress(DBAPIError):
+                kept.close()
 
     def _writer(self) -> AbstractContextManager[t.Any]:
         # SQLite takes one writer at a time; threads of this process queue here rather than spin on the file's lock.
@@ -269,6 +291,8 @@ class Database:
         if self._engine is not None and self.is_sqlite:
             self._fork_waits = self._writing.acquire(timeout=BUSY_TIMEOUT / 1000)
             if not self.is_memory:
+                if self._fork_waits:
+                    self._close_kept()
                 self._engine.dispose()
 
     def _after_fork_in_parent(self) -> None:
@@ -282,6 +306,7 @@ class Database:
         self._opening = threading.Lock()
         self._writing = threading.Lock()
         if self._engine is not None and not self.is_memory:
+            self._kept = None
             self._engine.dispose(close=False)
 
 
@@ -310,7 +335,7 @@ def _prepare_sqlite(connection: t.Any, _: t.Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    run_raw(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _prepare_server(connection: t.Any, record: t.Any) -> None:

@@ -125,9 +125,8 @@ def _fixed_sale(site: Site, challenge: Challenge, path: str, query: str) -> Sale
     """Return the sale if the URL alone settles it, which spares the request context; None when it may not."""
     if site.app.subdomain_matching:
         return None
-    adapter = site.app.create_url_adapter(request)
     try:
-        endpoint, _ = adapter.match(unquote(path), method=challenge.method)  # type: ignore[union-attr]
+        endpoint, _ = site.urls.match(unquote(path), method=challenge.method)
     except (HTTPException, RoutingException):
         return None
     gate = site.gate(endpoint, challenge.method)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import UpdateBase
 
 Row = Mapping[str, t.Any]
@@ -22,8 +23,10 @@ class Prepared:
         self._statement = statement
         self._compiled: dict[str, tuple[str, Sequence[str] | None]] = {}
 
-    def run(self, connection: Connection, rows: Row | Sequence[Row]) -> CursorResult[t.Any]:
-        """Run it with the values of one row, or once for each of several.
+    def run(self, connection: Connection, rows: Row | Sequence[Row]) -> int:
+        """Run it with the values of one row, or once for each of several; return the number of rows concerned.
+
+        The transaction must have begun.
 
         :raises sqlalchemy.exc.DBAPIError: as ``Connection.execute`` does.
         """
@@ -35,10 +38,34 @@ class Prepared:
             self._compiled[dialect.driver] = found
         sql, names = found
         if isinstance(rows, Mapping):
-            return connection.exec_driver_sql(sql, _ordered(names, rows))
+            return run_raw(connection, sql, _ordered(names, rows))
         if len(rows) == 1:
-            return connection.exec_driver_sql(sql, _ordered(names, rows[0]))
-        return connection.exec_driver_sql(sql, [_ordered(names, row) for row in rows])
+            return run_raw(connection, sql, _ordered(names, rows[0]))
+        return run_raw(connection, sql, [_ordered(names, row) for row in rows], many=True)
+
+
+def run_raw(connection: Connection, sql: str, values: t.Any = (), *, many: bool = False) -> int:
+    """Let the driver run `sql`; return the number of rows concerned.
+
+    :param many: `values` is a list, and `sql` is run with each.
+    :raises sqlalchemy.exc.DBAPIError: as ``Connection.execute`` does.
+    """
+    raw, dialect = connection.connection, connection.dialect
+    cursor = raw.cursor()
+    try:
+        (cursor.executemany if many else cursor.execute)(sql, values)
+        return cursor.rowcount
+    except dialect.loaded_dbapi.Error as error:
+        lost = dialect.is_disconnect(error, raw, cursor)
+        if lost:
+            connection.invalidate(error)
+        kind = dialect.loaded_dbapi.Error
+        # What was bound are secrets of the ledger: an error that is logged does not repeat them.
+        raise DBAPIError.instance(
+            sql, None, error, kind, hide_parameters=True, connection_invalidated=lost, dialect=dialect
+        ) from error
+    finally:
+        cursor.close()
 
 
 def _ordered(names: Sequence[str] | None, row: Row) -> t.Any:

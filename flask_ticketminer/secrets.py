@@ -9,12 +9,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
+import json
 import typing as t
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask
-from itsdangerous import URLSafeSerializer
+from itsdangerous import Serializer, URLSafeSerializer
+from itsdangerous.encoding import base64_encode
 
 from flask_ticketminer.config import Settings
 from flask_ticketminer.errors import ConfigurationError
@@ -57,7 +59,9 @@ class Secrets:
     def serializer(self, purpose: str) -> URLSafeSerializer:
         """Return a signer of small JSON values for `purpose`; itsdangerous wants the newest key last."""
         keys = self.mac_keys(purpose)[::-1]
-        return URLSafeSerializer(keys, salt=purpose, signer_kwargs={"digest_method": hashlib.sha256})
+        # The keys are derived for this purpose alone, so that the signer need not derive others from them.
+        options = {"digest_method": hashlib.sha256, "key_derivation": "none"}
+        return _Serializer(keys, salt=purpose, signer_kwargs=options)
 
     def mac(self, purpose: str, message: bytes) -> bytes:
         """Return the HMAC-SHA256 of `message` under the newest key for `purpose`."""
@@ -69,6 +73,22 @@ class Secrets:
             hmac.compare_digest(hmac.digest(key, message, "sha256"), tag) for key in self.mac_keys(purpose)
         ]
         return any(matches)
+
+
+class _Json:
+    """Compact JSON by an encoder that is made once."""
+
+    dumps = staticmethod(json.JSONEncoder(separators=(",", ":")).encode)
+    loads = staticmethod(json.loads)
+
+
+class _Serializer(URLSafeSerializer):
+    """Small values only: looking whether zlib makes them smaller takes longer than all the rest."""
+
+    default_serializer = _Json
+
+    def dump_payload(self, obj: t.Any) -> bytes:
+        return base64_encode(Serializer.dump_payload(self, obj))
 
 
 def _as_bytes(secret: t.Any) -> bytes:

@@ -7,6 +7,7 @@ import typing as t
 
 from flask import Flask, current_app
 from itsdangerous import URLSafeSerializer
+from werkzeug.routing import MapAdapter
 
 from flask_ticketminer.binding import mounted
 from flask_ticketminer.budgets import Budgets
@@ -94,6 +95,11 @@ class Site:
     @_once
     def ledger(self) -> Ledger:
         return Ledger(self.database, self.settings, self.clock, self.keys)
+
+    @_once
+    def urls(self) -> MapAdapter:
+        """Finds the endpoint of a path; subdomains aside, which have no gates."""
+        return self.app.url_map.bind("localhost")
 
     @_once
     def directory(self) -> Directory:

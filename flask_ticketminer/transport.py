@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 
 from flask import Flask, request
@@ -12,6 +13,7 @@ from flask_ticketminer.errors import ConfigurationError, InsecureTransport
 _FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto")
 
 
+@functools.lru_cache(256)
 def is_local_name(host: str) -> bool:
     """Return whether `host` (a ``Host`` header) names this machine: localhost or a loopback address."""
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host

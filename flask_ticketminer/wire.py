@@ -13,6 +13,8 @@ from miner.tokens import CodecError, decode_json
 
 PROBLEM_JSON = "application/problem+json"
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
 
 def read_json(*, required: t.Collection[str], optional: t.Collection[str] = ()) -> dict[str, t.Any]:
     """Return the JSON object of the current request, which has every `required` and no unknown member.
@@ -68,9 +70,7 @@ def check_members(
 
 def json_response(members: t.Any, *, status: int = 200, mimetype: str = "application/json") -> Response:
     """Return compact JSON that no cache keeps."""
-    response = Response(
-        json.dumps(members, separators=(",", ":"), ensure_ascii=False), status, mimetype=mimetype
-    )
+    response = Response(_encode(members), status, mimetype=mimetype)
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -96,7 +96,7 @@ class Counters:
             {"at_slot": slot, "delta": delta, **{f"at_{n}": v for n, v in zip(names, counter, strict=True)}}
             for counter, delta in deltas
         ]
-        if self._statements.count[self._tables[kind]].run(connection, rows).rowcount != len(rows):
+        if self._statements.count[self._tables[kind]].run(connection, rows) != len(rows):
             raise _Missing
 
     def _ensure(self, slot: int, counters: list[Counter]) -> None:

@@ -144,7 +144,7 @@ class Ledger(Shares):
         }
 
         def work(connection: Connection) -> StoredPayment | None:
-            if self._statements.settle.run(connection, change).rowcount != 1:
+            if self._statements.settle.run(connection, change) != 1:
                 return None
             outputs = bool(plan.order.outputs)
             holdings.delete_holds(connection, self._statements, payment_id, outputs=outputs)

@@ -19,7 +19,7 @@ import hashlib
 import typing as t
 from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from flask_ticketminer.mint.counters import Counter, FundTotal, KeyCounter, Total
 from flask_ticketminer.mint.denominations import Kind
@@ -192,5 +192,7 @@ class Plan:
         return deltas
 
     def settled(self, settled_at: int, fence: int) -> StoredPayment:
+        """Return the payment as it is once it has been settled."""
         row = self.payment_row(self.order.final_state, settled_at, 0)
-        return replace(StoredPayment.from_row(row), fence=fence, replayed=False)
+        row.update(change=self.signatures, fence=fence)
+        return StoredPayment(**row, replayed=False)

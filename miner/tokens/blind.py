@@ -62,7 +62,7 @@ def finalize(public_key: rsa.RSAPublicKey, message: bytes, blind_signature: byte
         raise CodecError("bad-signature", "The blind signature is not below the modulus of its key.")
     signature = (value * inverse % n).to_bytes(_size(public_key), "big")
     try:
-        public_key.verify(signature, message, _pss(padding.PSS.AUTO), hashes.SHA384())
+        public_key.verify(signature, message, _pss(padding.PSS.AUTO), _SHA384)
     except InvalidSignature as error:
         raise CodecError(
             "bad-signature", "The site's signature does not verify under its published key."
@@ -73,7 +73,7 @@ def finalize(public_key: rsa.RSAPublicKey, message: bytes, blind_signature: byte
 def verify(public_key: rsa.RSAPublicKey, message: bytes, signature: bytes) -> bool:
     """Return whether `signature` is a ticket's: RSASSA-PSS, SHA-384, MGF1-SHA-384, salt of exactly 48 bytes."""
     try:
-        public_key.verify(signature, message, _pss(SALT_SIZE), hashes.SHA384())
+        public_key.verify(signature, message, _PSS, _SHA384)
     except InvalidSignature:
         return False
     return True
@@ -112,7 +112,11 @@ def token_key_id(public_key: rsa.RSAPublicKey) -> bytes:
 
 @functools.cache
 def _pss(salt_length: object) -> padding.PSS:
-    return padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=salt_length)  # type: ignore[arg-type]
+    return padding.PSS(mgf=padding.MGF1(_SHA384), salt_length=salt_length)  # type: ignore[arg-type]
+
+
+_SHA384 = hashes.SHA384()
+_PSS = _pss(SALT_SIZE)
 
 
 def _size(public_key: rsa.RSAPublicKey) -> int:

@@ -46,7 +46,7 @@ def unb64url(text: object, *, size: int | None = None, name: str = "value") -> b
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except binascii.Error as error:
         raise CodecError("malformed-base64", f"{name} is not base64url.") from error
-    if b64url(data) != text:
+    if b64url(data[len(data) - len(data) % 3 :]) != text[len(text) - len(text) % 4 :]:
         raise CodecError(
             "malformed-base64", f"{name} is not canonical base64url: its last character has stray bits."
         )
@@ -81,13 +81,10 @@ def decode_json(data: bytes) -> dict[str, t.Any]:
     :raises CodecError: ``malformed-json``.
     """
     try:
-        value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_distinct,
-            parse_float=_refuse_float,
-            parse_constant=_refuse_float,
-        )
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        text = data.decode("utf-8")
+        value = _decoder.decode(text)
+        if "\\u" in text:  # only an escape can bring half of a surrogate pair in
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except CodecError:
         raise
     except (ValueError, RecursionError) as error:
@@ -106,3 +103,8 @@ def _distinct(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
 
 def _refuse_float(text: str) -> t.NoReturn:
     raise CodecError("malformed-json", f"Numbers must be integers, not {text[:20]}.")
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_distinct, parse_float=_refuse_float, parse_constant=_refuse_float
+)
