@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 
 import httpx
@@ -16,6 +17,7 @@ from miner.errors import (
     BudgetExceeded,
     ForeignRequest,
     InsecureTransport,
+    MinerError,
     NotEnoughTickets,
     PaymentFailed,
     SiteProtocolError,
@@ -429,6 +431,38 @@ def test_a_failing_view_costs_nothing(wallet, site, fund):
     _, http = auth(wallet, site)
     assert http.get(REPORT).status_code == 500
     assert (wallet.balance(), wallet.unanswered()) == (8, [])
+
+
+@pytest.mark.parametrize("status", [402, 500])
+def test_what_a_site_takes_while_it_says_that_it_does_not_counts_against_the_budget(
+    wallet, site, fund, status
+):
+    fund(1, 2, 1, 2, 1, 2)
+
+    def handle(request):
+        reply = site.handle(request)
+        if reply.status_code != 200 or request.url.path != "/report":
+            return reply
+        challenge = site.handle(httpx.Request("GET", REPORT)).headers["WWW-Authenticate"]
+        return httpx.Response(
+            status, json={"cause": "challenge-expired"}, headers={"WWW-Authenticate": challenge}
+        )
+
+    ticket_auth = TicketAuth(wallet, 5, sleep=None)
+    http = httpx.Client(transport=httpx.MockTransport(handle), auth=ticket_auth)
+    for _ in range(4):
+        with contextlib.suppress(MinerError):
+            http.get(REPORT)
+    assert (ticket_auth.spent, len(site.spent)) == (3, 2)
+
+
+def test_a_single_ticket_that_the_site_lists_as_spent_counts(wallet, site, fund):
+    fund(1, 2, 8)
+    stolen = next(t for t in wallet.tickets() if t.value == 1)
+    site.spent[stolen.key_id, stolen.nonce] = "elsewhere"
+    ticket_auth, http = auth(wallet, site)
+    assert http.get(REPORT).status_code == 200
+    assert (ticket_auth.spent, sum(available(wallet))) == (1 + 3, 7)
 
 
 def test_what_a_failing_view_gave_back_can_be_spent_again_within_the_budget(wallet, site, fund):
