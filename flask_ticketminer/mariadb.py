@@ -67,7 +67,10 @@ def _address(node: str) -> dict[str, t.Any]:
 
 
 def _is_ready(connection: t.Any) -> bool:
-    return not _is_galera(connection) or _shown(connection, "STATUS", "wsrep_ready") == "ON"
+    if not _is_galera(connection):
+        return True
+    drained = _shown(connection, "VARIABLES", "wsrep_reject_queries") != "NONE"
+    return not drained and _shown(connection, "STATUS", "wsrep_ready") == "ON"
 
 
 def _is_galera(connection: t.Any) -> bool:
@@ -75,7 +78,7 @@ def _is_galera(connection: t.Any) -> bool:
 
 
 def _shown(connection: t.Any, kind: str, name: str) -> str | None:
-    # SHOW is answered by a node without quorum too, which refuses to SELECT anything.
+    # SHOW is answered by a node without quorum too, which refuses to read any table.
     with connection.cursor() as cursor:
         cursor.execute(f"SHOW {kind} LIKE '{name}'")
         row = cursor.fetchone()

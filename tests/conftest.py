@@ -56,6 +56,17 @@ def mariadb_server() -> Iterator[mariadb.MariaDB]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def galera_node() -> Iterator[mariadb.MariaDB]:
+    """One real MariaDB for the session that is a Galera cluster of one node."""
+    programs = mariadb.programs()
+    if programs is None or programs.galera is None:
+        missing("needs MariaDB with Galera: apt-get install mariadb-server galera-4")
+        return
+    with mariadb.running(programs, galera=True) as server:
+        yield server
+
+
 @pytest.fixture
 def mariadb_url(mariadb_server: mariadb.MariaDB) -> str:
     """An empty MariaDB database."""
