@@ -60,11 +60,11 @@ class Bucket:
         monotonic: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self.rate = rate
-        self.burst = burst
+        self.burst = float(burst)
         self._purpose = purpose
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._level = float(burst)
+        self._level = self.burst
         self._at = monotonic()
         _refreshed.add(self)
 
@@ -74,15 +74,18 @@ class Bucket:
         :param leave: units that must remain, for what matters more.
         :raises Busy: there are not enough; ``retry_after`` says when there will be.
         """
+        # On the path of every share and payment: no call that an operator can stand for.
         with self._lock:
             now = self._monotonic()
-            level = self._filled(now)
-            short = min(units + leave, self.burst) - level
+            level = self._level + (now - self._at) * self.rate
+            if level > self.burst:
+                level = self.burst
             self._at = now
-            if short <= 0:
+            if level >= units + leave or level >= self.burst:
                 self._level = level - units
                 return
             self._level = level
+        short = min(units + leave, self.burst) - level
         wait = min(LONGEST_WAIT, max(1, math.ceil(short / self.rate)))
         raise Busy(
             f"This site {self._purpose} no faster than it allows itself. Nothing was spent and nothing is lost: send the same "
@@ -93,20 +96,18 @@ class Bucket:
     def give_back(self, units: float) -> None:
         """Put back `units` that were taken for something that has paid for itself."""
         with self._lock:
-            self._level = min(self.burst, self._level + units)
+            level = self._level + units
+            self._level = level if level < self.burst else self.burst
 
     @property
     def level(self) -> float:
         """Units that could be taken now."""
         with self._lock:
-            return self._filled(self._monotonic())
-
-    def _filled(self, now: float) -> float:
-        return min(self.burst, self._level + (now - self._at) * self.rate)
+            return min(self.burst, self._level + (self._monotonic() - self._at) * self.rate)
 
     def _refresh(self) -> None:
         self._lock = threading.Lock()
-        self._level = float(self.burst)
+        self._level = self.burst
         self._at = self._monotonic()
 
 
