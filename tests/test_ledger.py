@@ -255,7 +255,7 @@ def test_a_pass_use_that_crashed_is_taken_over_after_its_lease(mint: Mint) -> No
 
 def test_reserved_tickets_are_not_in_the_spent_file(mint: Mint) -> None:
     ticket = mint.ticket()
-    files = SpentFiles(mint.database, mint.keys, kept=0)
+    files = SpentFiles(mint.database, mint.keys, kept=0, monotonic=lambda: 0.0)
     reservation = reserve(mint, mint.order([ticket]))
     assert files.document(ticket.key_id).body == b""
     mint.ledger.settle(reservation)
