@@ -30,6 +30,8 @@ DEFAULT_CONSENT = (
     "tickets that pay for things on this site. Tickets are site credit, not money, and they expire."
 )
 
+LIVE_KEYS = 256
+"""Keys that a site can have at one time: their ids differ in the last byte, by which a request names its key (RFC 9578)."""
 _MIN_SECRET = 16
 """Characters: what people write for the time being is shorter."""
 _PUBLISHED_SECRETS = frozenset(
@@ -93,6 +95,11 @@ class Settings:
         return hashlib.sha256(self.consent_text.encode()).hexdigest()[:16]
 
     @property
+    def open_epochs(self) -> int:
+        """Epochs whose keys exist at one time: the coming and the current one, and those not retired, with a day for pruning."""
+        return 2 - -(self.redeem_days + 2) // self.epoch_days
+
+    @property
     def largest(self) -> int:
         return self.denominations[-1]
 
@@ -150,6 +157,11 @@ def read_settings(app: Flask) -> Settings:
         origins=read.origins(),
         testing=bool(app.testing),
     )
+    if settings.open_epochs * len(settings.denominations) > LIVE_KEYS:
+        raise read.wrong(
+            "REDEEM_DAYS",
+            f"fewer days: with these epochs more than {LIVE_KEYS} keys would be open at one time",
+        )
     read.refuse_unknown()
     return settings
 

@@ -44,6 +44,7 @@ def make_app(tmp_path: t.Any) -> Callable[..., Flask]:
         ("EPOCH_DAYS", 0),
         ("EPOCH_DAYS", 1.5),
         ("REDEEM_DAYS", 13),
+        ("REDEEM_DAYS", 365),
         ("REPLAY_KEPT", 3600),
         ("MAX_INPUTS", "64"),
         ("ALLOW_HTTP", 1),
