@@ -10,13 +10,14 @@ bin := .venv/bin
 preflight = $(if $(shell command -v $(PYTHON)),$(shell $(PYTHON) scripts/preflight.py $(1) 2>&1),$(PYTHON) is missing; install it: apt-get install python3 python3-venv)
 require = $(if $(strip $(1)),$(error $(strip $(1))))
 
-.PHONY: help demo test mutants docs lint ready port-ready
+.PHONY: help demo test torture mutants docs lint ready port-ready
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo [ONCE=1] [PORT=5000]  start the picture shop, mine and buy a picture from it"
 	@echo "make test [ARGS='-k wallet']    run the test suite"
 	@echo "make mutants                    break the safety lines one at a time; print which test notices"
+	@echo "make torture [ARGS='--tenth']   kill, delay, double and reorder everything for 45 minutes; goes on after Ctrl-C"
 	@echo "make lint                       ruff and mypy"
 	@echo "make docs                       build the documentation into docs/_build/html"
 
@@ -28,6 +29,9 @@ test: .venv/installed-test $(if $(shell command -v npm),tests/privacypass/node_m
 
 mutants: .venv/installed-test
 	$(bin)/python tests/mutants.py $(ARGS)
+
+torture: .venv/installed-test
+	@$(bin)/python tests/torture.py $(ARGS)
 
 lint: .venv/installed-test
 	$(bin)/ruff check

@@ -1,49 +1,33 @@
+"""The torture itself: a tenth of what ``make torture`` runs, through the same code."""
+
 from __future__ import annotations
 
-import contextlib
+import os
 import pathlib
-import sqlite3
+import random
 
-import httpx
 import pytest
-from flask import Response, request
-from live import LiveSites, LossyProxy, visit
-
-from miner.errors import AlreadyDelivered
-from miner.payment import TicketAuth
-from miner.transport import open_http
-from miner.wallet import Wallet
+from torture_batches import PARTS, Broken, play
 
 
-def test_a_page_whose_answer_was_lost_is_not_paid_for_again(tmp_path: pathlib.Path) -> None:
-    with LiveSites(tmp_path) as sites, Wallet.open(tmp_path / "w.sqlite") as wallet:
-        site = sites()
-        with LossyProxy(site) as line, open_http() as http:
-            site.fill(wallet, 64, at=line.url)  # so much change that it is paid through redeem, which answers with a pass
-
-            def lose_what_comes_next(response: Response) -> Response:
-                if request.path == "/ticketminer/redeem":
-                    line.lose("GET /once")
-                return response
-
-            site.after = lose_what_comes_next
-            url, auth = f"{line.url}/once", TicketAuth(wallet, None)
-            with pytest.raises(httpx.TransportError):
-                http.get(url, auth=auth)
-            with pytest.raises(AlreadyDelivered):
-                http.get(url, auth=auth)
-        assert (wallet.balance(), site.paid()) == (63, 1)
+@pytest.fixture(scope="module")
+def seed() -> str:
+    """What decides everything; ``TICKETMINER_TORTURE_SEED`` repeats a run."""
+    return os.environ.get("TICKETMINER_TORTURE_SEED") or str(random.SystemRandom().randrange(10**9))
 
 
-def test_a_payment_is_not_closed_before_its_pass_is_kept(tmp_path: pathlib.Path) -> None:
-    with LiveSites(tmp_path) as sites, Wallet.open(tmp_path / "w.sqlite") as wallet:
-        site = sites()
-        site.fill(wallet, 64)
-        full = "CREATE TRIGGER full BEFORE INSERT ON passes BEGIN SELECT RAISE(ABORT, 'no room for the pass'); END"
-        with contextlib.closing(sqlite3.connect(wallet.path)) as disk, visit(site.url, wallet) as client:
-            disk.execute(full)
-            with open_http() as http, pytest.raises(sqlite3.IntegrityError, match="no room"):
-                http.get(f"{site.url}/once", auth=TicketAuth(wallet, None))
-            disk.execute("DROP TRIGGER full")
-            client.recover()
-        assert wallet.find_pass(site.url, "GET /once") is not None
+@pytest.mark.parametrize("part", PARTS, ids="-".join)
+def test_torture(
+    part: tuple[str, str], seed: str, tmp_path: pathlib.Path, request: pytest.FixtureRequest
+) -> None:
+    server = request.getfixturevalue("postgres_server") if part[1] == "postgresql" else None
+    rounds = PARTS[part] // 10
+    try:
+        tally = play(part, seed, 0, rounds, tmp_path / "site", server, evidence=tmp_path / "evidence")
+    except Broken as broken:
+        pytest.fail(f"TICKETMINER_TORTURE_SEED={seed}: {broken}; evidence in {tmp_path}", pytrace=False)
+    assert (tally.rounds, tally.lost, tally.doubled) == (rounds, 0, 0)
+    assert tally.winners > rounds
+    if part[0] in ("server-kill", "database-cut"):
+        assert {moment.partition("/")[0] for moment in tally.moments} >= {"submit", "reserve", "settle"}
+        assert tally.interrupted > 0

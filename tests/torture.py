@@ -96,7 +96,9 @@ def main(words: t.Sequence[str] | None = None) -> int:
             for part, _ in parts:
                 play_part(run, part, options.first, scratch, server)
     except KeyboardInterrupt:
-        print(f"\nStopped. Go on where it stopped with: make torture ARGS='--seed {run.seed}'", file=sys.stderr)
+        print(
+            f"\nStopped. Go on where it stopped with: make torture ARGS='--seed {run.seed}'", file=sys.stderr
+        )
         return 130
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -116,7 +118,9 @@ def parse(words: t.Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--database", choices=kinds, action="append", help="only this one")
     parser.add_argument("--rounds", type=int, help="of each part, instead of the full counts")
     parser.add_argument("--tenth", action="store_true", help="a tenth of the full counts")
-    parser.add_argument("--from", type=int, dest="first", default=0, help="number of the first round, to repeat a batch")
+    parser.add_argument(
+        "--from", type=int, dest="first", default=0, help="number of the first round, to repeat a batch"
+    )
     parser.add_argument("--fresh", action="store_true", help="begin anew, even where a run was stopped")
     return parser.parse_args(words)
 
@@ -155,7 +159,9 @@ def play_part(
         number = first + run.done(name)
         rounds = min(size, run.wanted[name] - run.done(name))
         evidence = STATE.absolute() / f"evidence-{run.seed}-{part[0]}-{part[1]}-{number}"
-        again = f"--seed {run.seed} --scenario {part[0]} --database {part[1]} --from {number} --rounds {rounds}"
+        again = (
+            f"--seed {run.seed} --scenario {part[0]} --database {part[1]} --from {number} --rounds {rounds}"
+        )
         folder = scratch / f"{part[0]}-{part[1]}-{number}"
         try:
             tally = play(
@@ -173,7 +179,9 @@ def play_part(
         run.save()
     missed = gaps(part, run.tallies[name])
     if missed:
-        run.failed[name] = f"these moments were never met, so nothing is proven about them: {', '.join(missed)}"
+        run.failed[name] = (
+            f"these moments were never met, so nothing is proven about them: {', '.join(missed)}"
+        )
 
 
 class Line:

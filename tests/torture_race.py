@@ -124,7 +124,7 @@ class Race:
             form.get("header"),
             form["body"],
             delay=chance.uniform(0, 0.03) if late else 0.0,
-            copies=chance.choice((0, 0, 0, 1, 2)),
+            copies=chance.choice((0, 0, 0, 0, 1, 2)),
             fresh=chance.random() < 0.2,
         )
 

@@ -105,13 +105,15 @@ class Siege:
         return paths, Outcome([fell])
 
     def _kill_clients(self) -> tuple[list[list[str]], Outcome]:
-        where = self._next(lambda: ["unsent", "sent", "sent", "answered", "booking", "booking", "outside", "outside"])
+        where = self._next(
+            lambda: ["unsent", "sent", "sent", "answered", "booking", "booking", "outside", "outside"]
+        )
         victims = self.chance.sample(self.visitors, self.chance.randint(1, 2))
         deaths = {}
         for victim in victims:
             after = self.chance.uniform(0.0005, 0.02 if where == "sent" else 0.006)
             if where != "outside":
-                deaths[victim.number] = Death(self.chance.randint(0, 2), where, after)
+                deaths[victim.number] = Death(self.chance.choice((0, 0, 1)), where, after)
         paths = self._begin(self.chance.choice(TRANSACTIONS), deaths)
         time.sleep(self.chance.uniform(0.0, 0.25))
         moments = []
@@ -119,11 +121,14 @@ class Siege:
             if where == "outside":
                 victim.kill()
         for visitor in self.visitors:
-            if visitor in victims and where == "outside":
+            if (visitor in victims and where == "outside") or not visitor.wait():
                 moments.append(visitor.bury())
-            elif not visitor.wait():
-                moments.append(visitor.bury())
-        return paths, Outcome(moments or ["missed"])
+            elif visitor in victims:
+                # It has made too few requests to die of one.
+                visitor.kill()
+                visitor.bury()
+                moments.append("at rest")
+        return paths, Outcome(moments)
 
     def _cut(self) -> tuple[list[list[str]], Outcome]:
         assert self.proxy is not None
@@ -193,7 +198,12 @@ class Siege:
 
     def _purchase(self, view: str, number: int, place: int) -> Task:
         name = f"{self._serial}-{number}-{place}"
-        return Task("buy", path=f"/{view}/{self.chance.choice((5, 40, 120))}-{name}" if view == "slow" else f"/{view}/{name}")
+        return Task(
+            "buy",
+            path=f"/{view}/{self.chance.choice((5, 40, 120))}-{name}"
+            if view == "slow"
+            else f"/{view}/{name}",
+        )
 
     def _next(self, agenda: t.Callable[[], list[str]]) -> str:
         """Return the next of a shuffled list, so that everything on it comes equally often."""

@@ -157,7 +157,7 @@ def _shoot(client: httpx.Client, shot: Shot, chance: random.Random) -> t.Iterato
         answer = _send(client, shot)
         yield answer
         if answer.cause in (*WAITING, "connection") and time.monotonic() < end:
-            time.sleep(chance.uniform(0.002, 0.04))
+            time.sleep(chance.uniform(0.005, 0.08))
             continue
         if answer.cause == "view-failed":
             failures += 1

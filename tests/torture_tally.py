@@ -45,15 +45,37 @@ class Tally:
 
 def table(tallies: t.Mapping[str, Tally], failed: t.Collection[str] = ()) -> str:
     """Return the table of all parts, with refusals and moments below it."""
-    head = ("scenario/database", "rounds", "requests", "winners", "interrupted", "lost", "doubled", "audits", "min", "")
+    head = (
+        "scenario/database",
+        "rounds",
+        "requests",
+        "winners",
+        "interrupted",
+        "lost",
+        "doubled",
+        "audits",
+        "min",
+        "",
+    )
     rows = [head]
     for name, tally in tallies.items():
-        numbers = (tally.rounds, tally.requests, tally.winners, tally.interrupted, tally.lost, tally.doubled, tally.audits)
+        numbers = (
+            tally.rounds,
+            tally.requests,
+            tally.winners,
+            tally.interrupted,
+            tally.lost,
+            tally.doubled,
+            tally.audits,
+        )
         verdict = "FAILED" if name in failed else "held"
         rows.append((name, *(f"{n:,}" for n in numbers), f"{tally.seconds / 60:.1f}", verdict))
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = [
-        "  ".join(cell.ljust(width) if at in (0, len(head) - 1) else cell.rjust(width) for at, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
+        "  ".join(
+            cell.ljust(width) if at in (0, len(head) - 1) else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in rows
     ]
     for title, attribute in (("answers and refusals", "causes"), ("where the blows fell", "moments")):

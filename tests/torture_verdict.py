@@ -211,9 +211,15 @@ def compare(
         owed = books.issued.get(key_id, 0) - spent[key_id]
         name = key_id.hex()[:8]
         if owed > mine[key_id]:
-            verdict.lose(owed - mine[key_id], f"key {name}: the ledger owes {owed} tickets, wallets hold {mine[key_id]}")
+            verdict.lose(
+                owed - mine[key_id],
+                f"key {name}: the ledger owes {owed} tickets, wallets hold {mine[key_id]}",
+            )
         if owed < mine[key_id]:
-            verdict.double(mine[key_id] - owed, f"key {name}: the ledger owes {owed} tickets, wallets hold {mine[key_id]}")
+            verdict.double(
+                mine[key_id] - owed,
+                f"key {name}: the ledger owes {owed} tickets, wallets hold {mine[key_id]}",
+            )
     bindings = Counter(binding for _, _, binding in books.payments if binding is not None)
     twice = sum(times - 1 for times in bindings.values())
     if twice:
