@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import pathlib
+import sqlite3
 import typing as t
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -30,8 +31,9 @@ def database_url(sqlite_url: str) -> str:
 def statements(shop: Shop) -> list[str]:
     """Return the list of SQL statements that are executed from now on, however they come to the driver."""
     seen: list[str] = []
-    engine = shop.app.extensions["ticketminer"].database.engine
-    event.listen(engine, "checkout", lambda connection, *_: connection.set_trace_callback(seen.append))
+    database = shop.app.extensions["ticketminer"].database
+    database.dispose()  # what is kept open would not be seen
+    event.listen(database.engine, "checkout", lambda raw, *_: raw.set_trace_callback(seen.append))
     return seen
 
 
@@ -91,6 +93,8 @@ def test_sizes_macs_and_signatures_are_checked_before_the_database_is_asked(
         reply = visitor.client.post(PREFIX + path, data=data, content_type="application/json")
         assert 400 <= reply.status_code < 500
         assert (path, seen) == (path, [])
+    visitor.ticket()
+    assert seen
 
 
 @pytest.mark.parametrize("days", [0, 40], ids=["price", "price-offer-and-key"])
@@ -220,13 +224,23 @@ def test_an_exchange_has_at_most_16_outputs_or_one_for_each_input(
 
 def test_no_transaction_is_open_while_a_view_runs(shop: Shop) -> None:
     database = shop.app.extensions["ticketminer"].database
-    busy: list[int] = []
-    for_sale(shop, "/x", lambda: busy.append(database.engine.pool.checkedout()) or "x")
+    views: list[int] = []
+
+    def view() -> str:
+        other = sqlite3.connect(database.url.database, timeout=0, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")  # fails where anybody else writes
+        other.rollback()
+        assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0  # 1 where anybody reads
+        other.close()
+        views.append(1)
+        return "x"
+
+    for_sale(shop, "/x", view)
     visitor = Visitor(shop.app)
     visitor.pay("/x", visitor.credential("/x", [visitor.ticket()]))
     visitor.post("/redeem", visitor.credential("/x", [visitor.ticket()]))
     assert visitor.get("/x").text == "x"
-    assert busy == [0, 0]
+    assert views == [1, 1]
 
 
 def test_a_streamed_body_counts_as_delivered_when_the_view_returns(shop: Shop) -> None:
@@ -270,7 +284,7 @@ def test_an_unknown_outcome_is_503_and_the_same_request_settles_it(
         body = visitor.share(job, visitor.output(key_id=job["key_id"]))
     else:
         body = visitor.credential("/once", [visitor.ticket(2)], [visitor.output(1)])
-    engine = shop.app.extensions["ticketminer"].database.engine
+    written = statements(shop)
     lost: list[int] = []
 
     def lose(connection: t.Any) -> None:
@@ -278,8 +292,7 @@ def test_an_unknown_outcome_is_503_and_the_same_request_settles_it(
             lost.append(1)
             raise OperationalError("COMMIT", {}, OSError("the connection broke"))
 
-    written = statements(shop)
-    event.listen(engine, "commit", lose)
+    event.listen(shop.app.extensions["ticketminer"].database.engine, "commit", lose)
     reply = visitor.post(path, body)
     assert (cause(reply), lost) == ((503, "outcome-unknown"), [1])
     assert reply.headers["Retry-After"] == "1"
