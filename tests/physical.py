@@ -67,6 +67,13 @@ def frames(log: bytes, size: int, *, start: int = 32) -> t.Iterator[Frame]:
         yield Frame(page, commit != 0, log[at + 24 : at + 24 + size])
 
 
+def contents(page: bytes) -> bytes:
+    """Return the cells of a page of a SQLite B-tree, without the numbers that say where they are; other pages are returned whole."""
+    if page[:1] not in (b"\x02", b"\x05", b"\x0a", b"\x0d"):
+        return page
+    return page[int.from_bytes(page[5:7], "big") or 65536 :]
+
+
 def in_log(log: bytes, size: int, rows: dict[str, list[Pair]]) -> dict[str, dict[Pair, int]]:
     """Return for each row that appears on a page of the log which did not have it before the number of that frame."""
     found: dict[str, dict[Pair, int]] = {name: {} for name in rows}
