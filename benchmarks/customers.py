@@ -27,10 +27,14 @@ class Customers:
         self._job: dict[str, t.Any] = {}
         self._nonces: t.Iterator[str] = iter(())
 
-    def bare(self) -> bytes:
+    def bare(self, path: str = "/bare") -> bytes:
         """JSON as large as a redemption's, for a view that does nothing with it."""
         filler = {"challenge": {"id": os.urandom(272).hex()}, "payload": {"tickets": [os.urandom(236).hex()]}}
-        return _http("POST", "/bare", body=json.dumps(filler).encode())
+        return _http("POST", path, body=json.dumps(filler).encode())
+
+    def bare_durable(self) -> bytes:
+        """The same for a view that also waits until the disk has it."""
+        return self.bare("/bare-durable")
 
     def bare_get(self) -> bytes:
         return _http("GET", "/bare")

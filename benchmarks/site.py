@@ -11,7 +11,7 @@ from flask_ticketminer import TicketMiner, ticket_required
 
 
 def create_app() -> Flask:
-    """Return the application; ``BENCHMARK_DATABASE`` says where its tickets are."""
+    """Return the application; ``BENCHMARK_DATABASE`` says where its tickets are, ``BENCHMARK_SCRATCH`` names a file beside."""
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY="benchmark benchmark benchmark benchmark",
@@ -31,6 +31,14 @@ def create_app() -> Flask:
     @app.get("/bare")
     def bare_get() -> Response:
         return jsonify(status="success", amount="1", change=[], location="/report")
+
+    durable = os.open(os.environ["BENCHMARK_SCRATCH"], os.O_WRONLY | os.O_CREAT)
+
+    @app.post("/bare-durable")
+    def bare_durable() -> Response:
+        os.pwrite(durable, request.get_data(), 0)
+        os.fsync(durable)
+        return bare()
 
     @app.get("/report")
     @ticket_required(1)
