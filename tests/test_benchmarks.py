@@ -9,6 +9,7 @@ import sys
 import typing as t
 
 import pytest
+
 from benchmarks.results import Result, median_ratio, percentile
 
 ROOT = pathlib.Path(__file__).parent.parent
