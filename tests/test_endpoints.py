@@ -139,7 +139,17 @@ def test_the_counters_are_public(visitor: Visitor) -> None:
 
 
 def test_other_methods_are_refused_in_the_same_form(visitor: Visitor) -> None:
-    assert visitor.get("/ticketminer/job").status_code == 405
+    reply = visitor.get("/ticketminer/job")
+    assert cause(reply) == (405, "method-not-allowed")
+    assert set(reply.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+
+
+def test_what_is_not_there_is_refused_in_the_same_form(visitor: Visitor) -> None:
+    assert cause(visitor.get("/ticketminer/nothing")) == (404, "not-found")
+
+
+def test_a_hosts_own_missing_pages_are_its_own(visitor: Visitor) -> None:
+    assert visitor.get("/nothing").mimetype == "text/html"
 
 
 def test_cors_lets_nobody_else_spend(visitor: Visitor) -> None:

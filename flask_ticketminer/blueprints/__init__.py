@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from flask_ticketminer.blueprints import dashboard, job, keys, redeem, service, submit
 from flask_ticketminer.errors import Problem
@@ -29,9 +29,18 @@ def make_blueprint(url_prefix: str) -> Blueprint:
     for module in (service, job, submit, redeem, keys, dashboard):
         parent.register_blueprint(module.make_blueprint())
     parent.before_request(_check_request)
+    parent.before_app_request(_refuse_unrouted)
     parent.register_error_handler(Problem, _problem)
     parent.register_error_handler(HTTPException, http_problem)
     return parent
+
+
+def _refuse_unrouted() -> Response | None:
+    """Answer 404 and 405 below our prefix as all our errors: no blueprint is asked about what was not routed."""
+    error = request.routing_exception
+    if not isinstance(error, (NotFound, MethodNotAllowed)):
+        return None
+    return http_problem(error) if request.path.startswith(f"{current_site().settings.url_prefix}/") else None
 
 
 def _check_request() -> None:
