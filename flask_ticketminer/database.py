@@ -195,6 +195,7 @@ class Database:
                 self._abandon(connection)
                 if classify(error, committing=True) in (Failure.ROLLED_BACK, Failure.UNWRITABLE):
                     raise
+                _log.error("The tickets' database (%r) failed in COMMIT: %s.", self.url, error.orig)
                 raise _unknown() from error
             if connection.info.pop(_UNSAFE, False):
                 raise _unknown()

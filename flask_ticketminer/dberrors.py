@@ -27,8 +27,8 @@ _MARIADB_CONFLICTS = {1213, 1205, 1020}
 """Deadlock or lost certification, lock wait timeout, record changed."""
 _MARIADB_CANCELED = {1317, 1969}
 """A statement stopped by hand or for its length."""
-_MARIADB_UNWRITABLE = {1021, 1114}
-"""Disk full, table full."""
+_MARIADB_UNWRITABLE = {1021, 1114, 1290, 1792, 1836}
+"""Disk full, table full, read-only in three ways."""
 
 
 class Failure(enum.Enum):

@@ -18,8 +18,8 @@ LOCK_WAIT = 5
 """Seconds that a statement waits for another transaction's row."""
 NOT_READY = 1047
 """A Galera node without quorum, joining or leaving refuses every statement with this number."""
-LEAVE = {NOT_READY, 1180, 1053, 1290, 1792, 1836}
-"""Numbers after which the connection is worth nothing: no quorum (1047, 1180 at COMMIT), stopping, read-only."""
+LEAVE = {NOT_READY, 1180, 1053}
+"""Numbers after which the connection is worth nothing: no quorum (1180: noticed at COMMIT), the server is stopping."""
 
 _TIMEOUTS = {"connect_timeout": 3, "read_timeout": 60, "write_timeout": 60}
 """Seconds; without them a node that vanished would be waited for without end."""

@@ -64,17 +64,19 @@ def test_a_cancelled_statement_wrote_nothing_but_a_cancelled_commit_is_unknown(e
     assert classify(error, committing=True) is Failure.CONNECTION
 
 
-NODES = [mariadb_error(number) for number in (1047, 1180, 1053, 1290, 1836)]
+NODES = [mariadb_error(number) for number in (1047, 1180, 1053)]
 
 
 @pytest.mark.parametrize("error", NODES, ids=str)
-def test_a_node_that_is_cut_off_stopping_or_read_only_is_left(error: DBAPIError) -> None:
+def test_a_node_that_is_cut_off_or_stopping_is_left(error: DBAPIError) -> None:
     assert classify(error) is Failure.CONNECTION
 
 
 FULL = [
     mariadb_error(1021),
     mariadb_error(1114),
+    mariadb_error(1290),
+    mariadb_error(1792, "25006"),
     postgresql_error("53100"),
     postgresql_error("25006"),
     sqlite_error(sqlite3.SQLITE_FULL),
