@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from miner.errors import WalletError
+from miner.errors import SiteProtocolError, WalletError
 from miner.tokens import CodecError, Token, b64url, decode_json, unb64url
 from miner.transport import origin_of
 
@@ -34,8 +34,9 @@ def decode_tickets(text: str) -> tuple[str, list[Token]]:
         origin, items = document.get("origin"), document.get("tickets")
         if not isinstance(origin, str) or not isinstance(items, list) or not 1 <= len(items) <= MAX_TICKETS:
             raise CodecError("missing-member", "It names no site or no tickets.")
+        origin = origin_of(origin)
         tokens = [Token.from_bytes(unb64url(item, name="A ticket")) for item in items]
-    except CodecError as error:
+    except (CodecError, SiteProtocolError) as error:
         raise WalletError(
             f"The tickets in this text cannot be read ({error}) Ask for it again, and copy all of it."
         ) from error
@@ -43,4 +44,4 @@ def decode_tickets(text: str) -> tuple[str, list[Token]]:
         raise WalletError(
             "The text holds one ticket twice, so it is worth less than it says. It was not taken."
         )
-    return origin_of(origin), tokens
+    return origin, tokens
