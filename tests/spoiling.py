@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import typing as t
+from collections.abc import Callable
 
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 JSON_VALUES = st.sampled_from(
@@ -31,6 +33,18 @@ JSON_VALUES = st.sampled_from(
         {"a": 1},
     )
 )
+
+
+def holds_for(*drawn: t.Any, examples: int = 100, **named: t.Any) -> Callable[[t.Any], t.Any]:
+    """Return hypothesis's ``given`` for the suite: the same examples in every run, and nothing stored."""
+    steady = settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    return lambda test: steady(given(*drawn, **named)(test))
 
 
 @st.composite

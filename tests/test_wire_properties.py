@@ -7,11 +7,11 @@ import json
 import typing as t
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume
 from hypothesis import strategies as st
 from mints import START
 from sites import make_shop
-from spoiling import spoilt_bytes, spoilt_json, spoilt_text
+from spoiling import holds_for, spoilt_bytes, spoilt_json, spoilt_text
 
 from flask_ticketminer.clock import ManualClock
 from miner.errors import KeyMismatch, MinerError, SiteProtocolError, WalletError, WrongWords
@@ -35,7 +35,6 @@ from miner.tokens import (
 from miner.wallet.seed import from_words, to_words
 from miner.wallet.transfer import decode_tickets, encode_tickets
 
-slowly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 hashes = st.binary(min_size=32, max_size=32)
 large = st.binary(min_size=256, max_size=256)
 tokens = st.builds(Token, hashes, hashes, hashes, large)
@@ -67,12 +66,12 @@ def refused(read: t.Callable[[], t.Any], causes: t.Collection[str]) -> bool:
 # Structures of Privacy Pass
 
 
-@given(structures)
+@holds_for(structures)
 def test_a_structure_is_read_as_it_was_written(structure: t.Any) -> None:
     assert type(structure).from_bytes(structure.to_bytes()) == structure
 
 
-@given(structures, st.data())
+@holds_for(structures, st.data())
 def test_a_spoilt_structure_is_refused_or_another_one(structure: t.Any, data: st.DataObject) -> None:
     spoilt = data.draw(spoilt_bytes(structure.to_bytes()))
     decode = type(structure).from_bytes
@@ -81,20 +80,20 @@ def test_a_spoilt_structure_is_refused_or_another_one(structure: t.Any, data: st
         assert decode(spoilt).to_bytes() == spoilt
 
 
-@given(structures, st.integers(0, 400))
+@holds_for(structures, st.integers(0, 400))
 def test_a_cut_structure_is_refused(structure: t.Any, size: int) -> None:
     whole = structure.to_bytes()
     with pytest.raises(CodecError):
         type(structure).from_bytes(whole[: size % len(whole)])
 
 
-@given(structures, st.binary(min_size=1, max_size=5))
+@holds_for(structures, st.binary(min_size=1, max_size=5))
 def test_a_prolonged_structure_is_refused(structure: t.Any, more: bytes) -> None:
     with pytest.raises(CodecError, match=r"is \d+ bytes|follow"):
         type(structure).from_bytes(structure.to_bytes() + more)
 
 
-@given(structures, st.integers(0, 0xFFFF))
+@holds_for(structures, st.integers(0, 0xFFFF))
 def test_another_token_type_is_refused(structure: t.Any, kind: int) -> None:
     assume(kind != 2 and not isinstance(structure, TokenResponse))
     with pytest.raises(CodecError) as caught:
@@ -105,7 +104,7 @@ def test_another_token_type_is_refused(structure: t.Any, kind: int) -> None:
 # Texts
 
 
-@given(st.binary(max_size=60), st.data())
+@holds_for(st.binary(max_size=60), st.data())
 def test_spoilt_base64url_is_refused_or_something_else(data: bytes, draw: st.DataObject) -> None:
     text = draw.draw(spoilt_text(b64url(data)))
     if not refused(lambda: unb64url(text), ("malformed-base64",)):
@@ -113,14 +112,14 @@ def test_spoilt_base64url_is_refused_or_something_else(data: bytes, draw: st.Dat
         assert b64url(unb64url(text)) == text
 
 
-@given(st.one_of(st.text(max_size=12), st.from_regex(r"[0-9]{1,11}", fullmatch=True)))
+@holds_for(st.one_of(st.text(max_size=12), st.from_regex(r"[0-9]{1,11}", fullmatch=True)))
 def test_text_is_an_amount_in_one_spelling_or_not_at_all(text: str) -> None:
     if not refused(lambda: parse_amount(text), ("bad-amount",)):
         assert str(parse_amount(text)) == text
         assert 0 <= parse_amount(text) <= MAX_AMOUNT
 
 
-@given(
+@holds_for(
     st.one_of(
         st.integers(), st.floats(), st.booleans(), st.text(max_size=4), st.none(), st.binary(max_size=3)
     )
@@ -130,7 +129,7 @@ def test_an_amount_is_an_integer_and_nothing_else(value: object) -> None:
     assert refused(lambda: amount(value), ("bad-amount",)) != whole
 
 
-@given(st.one_of(st.binary(max_size=80), st.text(max_size=60).map(str.encode)))
+@holds_for(st.one_of(st.binary(max_size=80), st.text(max_size=60).map(str.encode)))
 def test_bytes_are_a_json_object_or_refused(data: bytes) -> None:
     if not refused(lambda: decode_json(data), ("malformed-json",)):
         assert isinstance(decode_json(data), dict)
@@ -144,7 +143,7 @@ json_values = st.recursive(
 )
 
 
-@given(st.dictionaries(st.text(max_size=6), json_values, max_size=4), st.data())
+@holds_for(st.dictionaries(st.text(max_size=6), json_values, max_size=4), st.data())
 def test_spoilt_json_is_an_object_or_refused(members: dict[str, t.Any], data: st.DataObject) -> None:
     written = jcs(members)
     assert decode_json(written) == members
@@ -156,7 +155,7 @@ def test_spoilt_json_is_an_object_or_refused(members: dict[str, t.Any], data: st
 # What a wallet reads and writes
 
 
-@given(st.lists(tokens, min_size=1, max_size=5, unique_by=lambda token: (token.key_id, token.nonce)))
+@holds_for(st.lists(tokens, min_size=1, max_size=5, unique_by=lambda token: (token.key_id, token.nonce)))
 def test_given_tickets_are_read_as_they_were_written(gift: list[Token]) -> None:
     text = encode_tickets("https://shop.example", [token.to_bytes() for token in gift])
     assert decode_tickets(text) == ("https://shop.example", gift)
@@ -165,7 +164,7 @@ def test_given_tickets_are_read_as_they_were_written(gift: list[Token]) -> None:
     )
 
 
-@given(
+@holds_for(
     st.lists(tokens, min_size=1, max_size=3, unique_by=lambda token: (token.key_id, token.nonce)), st.data()
 )
 def test_spoilt_gifts_are_refused_or_others(gift: list[Token], data: st.DataObject) -> None:
@@ -177,13 +176,13 @@ def test_spoilt_gifts_are_refused_or_others(gift: list[Token], data: st.DataObje
     assert decode_tickets(encode_tickets(origin, [token.to_bytes() for token in found])) == (origin, found)
 
 
-@given(st.one_of(st.binary(min_size=16, max_size=16), hashes))
+@holds_for(st.one_of(st.binary(min_size=16, max_size=16), hashes))
 def test_words_are_read_as_they_were_written(secret: bytes) -> None:
     assert from_words(to_words(secret)) == secret
     assert from_words(f"  {to_words(secret).upper()}\n") == secret
 
 
-@given(st.one_of(st.binary(min_size=16, max_size=16), hashes), st.data())
+@holds_for(st.one_of(st.binary(min_size=16, max_size=16), hashes), st.data())
 def test_wrong_words_are_refused_or_another_backup(secret: bytes, data: st.DataObject) -> None:
     words = to_words(secret)
     spoilt = data.draw(st.one_of(spoilt_text(words), st.permutations(words.split()).map(" ".join)))
@@ -208,8 +207,7 @@ def test_a_wallet_reads_the_directory_as_it_is_served(documents: dict[str, t.Any
     assert [key.entry() for key in read_directory(documents["keys"])] == documents["keys"]["token-keys"]
 
 
-@slowly
-@given(data=st.data())
+@holds_for(data=st.data(), examples=60)
 def test_a_spoilt_directory_is_refused_or_has_the_same_keys(
     documents: dict[str, t.Any], data: st.DataObject
 ) -> None:
@@ -224,8 +222,7 @@ def test_a_spoilt_directory_is_refused_or_has_the_same_keys(
         assert key.spki == keys[key.key_id].spki
 
 
-@slowly
-@given(data=st.data())
+@holds_for(data=st.data(), examples=60)
 def test_a_spoilt_service_document_is_refused_or_read(
     documents: dict[str, t.Any], data: st.DataObject
 ) -> None:
@@ -237,8 +234,7 @@ def test_a_spoilt_service_document_is_refused_or_read(
     assert not service.links.redeem.startswith("//")
 
 
-@slowly
-@given(data=st.data())
+@holds_for(data=st.data(), examples=60)
 def test_a_spoilt_key_is_refused_or_another_key(documents: dict[str, t.Any], data: st.DataObject) -> None:
     spki = unb64url(documents["keys"]["token-keys"][0]["token-key"])
     spoilt = data.draw(spoilt_bytes(spki))
@@ -251,3 +247,11 @@ def test_two_keys_of_one_period_are_refused(documents: dict[str, t.Any]) -> None
     twin: TicketKey = dataclasses.replace(other, value=one.value)
     with pytest.raises(KeyMismatch):
         read_directory({"token-keys": [key.entry() for key in (one, twin, *rest)]})
+
+
+@pytest.mark.parametrize(
+    "origin", ["httq://shop.example", "shop.example", "http://[", "http://shop.example:99999", ""]
+)
+def test_gifts_of_no_site_are_refused(origin: str) -> None:
+    with pytest.raises(WalletError, match="cannot be read"):
+        decode_tickets(encode_tickets(origin, [b"\0\2" + bytes(352)]))

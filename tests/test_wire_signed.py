@@ -8,11 +8,11 @@ import typing as t
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume
 from hypothesis import strategies as st
 from mints import make_settings
 from sites import SECRET
-from spoiling import spoilt_json, spoilt_text
+from spoiling import holds_for, spoilt_json, spoilt_text
 
 from flask_ticketminer.binding import Binding
 from flask_ticketminer.challenge import Challenge, new_challenge, read_challenge
@@ -41,7 +41,6 @@ _host.config["SECRET_KEY"] = SECRET
 SECRETS = Secrets(_host, SETTINGS)
 JOBS, PASSES = SECRETS.serializer("job"), SECRETS.serializer("pass")
 
-slowly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 hashes = st.binary(min_size=32, max_size=32)
 large = st.binary(min_size=256, max_size=256)
 names = st.text(st.characters(codec="ascii", min_codepoint=32, max_codepoint=126), min_size=1, max_size=30)
@@ -71,12 +70,12 @@ passes = st.builds(
 )
 
 
-@given(jobs)
+@holds_for(jobs)
 def test_a_job_is_read_as_it_was_written(job: Job) -> None:
     assert read_job(job_token(job, JOBS), JOBS) == job
 
 
-@given(jobs, st.data())
+@holds_for(jobs, st.data())
 def test_a_spoilt_job_is_forged_or_the_same(job: Job, data: st.DataObject) -> None:
     # Base64 lets the MAC itself be spelt in several ways; what it signs, in one.
     try:
@@ -86,23 +85,25 @@ def test_a_spoilt_job_is_forged_or_the_same(job: Job, data: st.DataObject) -> No
     assert found == job
 
 
-@given(st.one_of(st.none(), st.integers(), st.text(max_size=2 * MAX_TOKEN), st.lists(st.text(max_size=2))))
+@holds_for(
+    st.one_of(st.none(), st.integers(), st.text(max_size=2 * MAX_TOKEN), st.lists(st.text(max_size=2)))
+)
 def test_anything_else_is_a_forged_job(token: object) -> None:
     with pytest.raises(ForgedJob):
         read_job(token, JOBS)
 
 
-@given(passes)
+@holds_for(passes)
 def test_a_pass_is_read_as_it_was_written(access: AccessPass) -> None:
     assert read_pass(access.token(PASSES), PASSES) == access
 
 
-@given(passes, st.data())
+@holds_for(passes, st.data())
 def test_a_spoilt_pass_opens_nothing_else(access: AccessPass, data: st.DataObject) -> None:
     assert read_pass(data.draw(spoilt_text(access.token(PASSES))), PASSES) in (None, access)
 
 
-@given(jobs, passes)
+@holds_for(jobs, passes)
 def test_a_job_is_no_pass_and_a_pass_no_job(job: Job, access: AccessPass) -> None:
     assert read_pass(job_token(job, JOBS), PASSES) is None
     with pytest.raises(ForgedJob):
@@ -132,7 +133,7 @@ def challenges(draw: st.DrawFn) -> Challenge:
     )
 
 
-@given(challenges())
+@holds_for(challenges())
 def test_both_sides_read_the_same_challenge(challenge: Challenge) -> None:
     seen = find_challenge([challenge.header()])
     assert seen is not None
@@ -140,7 +141,7 @@ def test_both_sides_read_the_same_challenge(challenge: Challenge) -> None:
     assert read_challenge(SECRETS, dict(seen.echo)) == challenge
 
 
-@given(challenges(), st.data())
+@holds_for(challenges(), st.data())
 def test_a_spoilt_echo_is_refused(challenge: Challenge, data: st.DataObject) -> None:
     echo = data.draw(spoilt_json(challenge.echo()))
     assume(echo != challenge.echo())
@@ -148,7 +149,7 @@ def test_a_spoilt_echo_is_refused(challenge: Challenge, data: st.DataObject) -> 
         read_challenge(SECRETS, echo)
 
 
-@given(challenges(), st.data())
+@holds_for(challenges(), st.data())
 def test_a_spoilt_challenge_is_nonsense_or_echoed_in_vain(challenge: Challenge, data: st.DataObject) -> None:
     try:
         seen = find_challenge([data.draw(spoilt_text(challenge.header()))])
@@ -186,8 +187,7 @@ def read(members: t.Any, **spelling: t.Any) -> Credential:
     return decode_credential(b64url(json.dumps(members, **spelling).encode()), SETTINGS, SECRETS)
 
 
-@slowly
-@given(credentials)
+@holds_for(credentials, examples=60)
 def test_a_credential_is_the_same_in_every_spelling_of_its_json(credential: Credential) -> None:
     members = members_of(credential)
     spellings = [
@@ -200,8 +200,7 @@ def test_a_credential_is_the_same_in_every_spelling_of_its_json(credential: Cred
     assert {other.payment_id for other in spellings} == {credential.payment_id}
 
 
-@slowly
-@given(credentials, st.data())
+@holds_for(credentials, st.data(), examples=60)
 def test_a_spoilt_credential_is_refused_or_another_payment(
     credential: Credential, data: st.DataObject
 ) -> None:
@@ -213,8 +212,7 @@ def test_a_spoilt_credential_is_refused_or_another_payment(
     assert (other == credential) == (other.payment_id == credential.payment_id)
 
 
-@slowly
-@given(credentials, st.data())
+@holds_for(credentials, st.data(), examples=60)
 def test_a_credential_with_a_wrong_character_is_refused(credential: Credential, data: st.DataObject) -> None:
     text = data.draw(spoilt_text(b64url(json.dumps(members_of(credential)).encode())))
     try:
@@ -224,14 +222,14 @@ def test_a_credential_with_a_wrong_character_is_refused(credential: Credential, 
     assert (other == credential) == (other.payment_id == credential.payment_id)
 
 
-@given(credentials, credentials)
+@holds_for(credentials, credentials)
 def test_different_payments_have_different_names(one: Credential, other: Credential) -> None:
     swapped = dataclasses.replace(one, tickets=other.tickets)
     assert (swapped == one) == (swapped.payment_id == one.payment_id)
     assert dataclasses.replace(one, challenge=None).payment_id != one.payment_id
 
 
-@given(hashes, amounts, times)
+@holds_for(hashes, amounts, times)
 def test_a_receipt_names_payment_amount_and_time(payment_id: bytes, price: int, settled: int) -> None:
     stored = StoredPayment(payment_id, "pay", "settled", 1, 0, price, price, 0, (), None, None, 0, settled)
     document = decode_json(unb64url(b64url(jcs(receipt(stored)))))
