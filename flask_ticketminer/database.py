@@ -238,9 +238,8 @@ class Database:
                 self._close_kept()
                 raise
             finally:
-                if (
-                    not durable and self._kept is kept
-                ):  # it cannot be changed inside a transaction, which has ended
+                # It cannot be changed inside a transaction, which has ended.
+                if not durable and self._kept is kept:
                     run_raw(kept, "PRAGMA synchronous = FULL")
 
     def _close_kept(self) -> None:

@@ -5,6 +5,7 @@
     TicketMinerError
     ├── ConfigurationError               the site's settings, key or set-up; raised to its developer
     │   ├── SchemaError                  the tables are missing or of another version
+    │   ├── ClockJumped                  the database's clock cannot be believed, so nothing is pruned
     │   ├── UngatedView                  a gated function was registered without its gate
     │   └── UncommittedWrites            a paid view left writes open on the SQLite file the tickets share
     └── Problem                          answered as application/problem+json (RFC 9457)
@@ -40,6 +41,10 @@ class SchemaError(ConfigurationError):
     """The database does not have this version's tables."""
 
 
+class ClockJumped(ConfigurationError):
+    """The database's clock is implausible compared with the last prune."""
+
+
 class UngatedView(ConfigurationError):
     """A function carries ``@ticket_required`` but its route would serve it free."""
 
@@ -52,6 +57,7 @@ class Problem(TicketMinerError):
     """A refusal with a stable machine-readable cause and a sentence that says what to do.
 
     :param detail: the sentence.
+    :param cause: names the fault more closely than the class does.
     :param members: further members of the problem document, e.g. ``retry_after`` (seconds, also sent as header).
     """
 
@@ -61,9 +67,11 @@ class Problem(TicketMinerError):
     #: Problem code of the Payment scheme (draft-httpauth-payment-01, "Error Codes"), where it defines one.
     code: t.ClassVar[str | None] = None
 
-    def __init__(self, detail: str, **members: t.Any) -> None:
+    def __init__(self, detail: str, *, cause: str | None = None, **members: t.Any) -> None:
         super().__init__(detail)
         self.detail = detail
+        if cause is not None:
+            self.cause = cause
         self.members = members
 
     @property
@@ -90,11 +98,8 @@ class BadRequest(Problem):
 class MalformedRequest(BadRequest):
     """A body, member, encoding or size is wrong; `cause` names the fault, as :class:`miner.tokens.CodecError` does."""
 
+    cause = "malformed-request"
     title = "Malformed request"
-
-    def __init__(self, detail: str, *, cause: str = "malformed-request", **members: t.Any) -> None:
-        super().__init__(detail, **members)
-        self.cause = cause
 
 
 class BadAmount(BadRequest):
@@ -248,12 +253,9 @@ class PaymentRequired(PaymentProblem):
 class MalformedCredential(PaymentProblem):
     """The credential cannot be read; `cause` names the fault."""
 
+    cause = "malformed-credential"
     title = "Malformed credential"
     code = "malformed-credential"
-
-    def __init__(self, detail: str, *, cause: str = "malformed-credential", **members: t.Any) -> None:
-        super().__init__(detail, **members)
-        self.cause = cause
 
 
 class ChallengeAltered(PaymentProblem):

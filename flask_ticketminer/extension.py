@@ -200,7 +200,6 @@ class _FirstRequest:
             gate_found = gate_found or next(iter(by_method.values()), None)
             if gate_found is not None:
                 self._refuse_subdomains(endpoint)
-            if gate_found is not None:
                 self.site.gates[endpoint] = gate_found
 
     def _refuse_subdomains(self, endpoint: str) -> None:

@@ -17,6 +17,9 @@ MinerError
 │   ├── KeyMismatch            the site's keys changed, or look like a tag on visitors
 │   └── ForeignRequest         a site asks for another site's tickets, or payment would leave the site
 ├── BudgetExceeded             the price is above what the caller allowed
+├── ConsentMissing             the visitor has not agreed to the site's text
+├── ConfigError                the command line's configuration file cannot be used
+├── FileError                  a download cannot be written where it should go
 └── PaymentFailed              the site took no payment, or took it and does not deliver
     └── AlreadyDelivered       paid and delivered once before; the change is in the wallet
 """
@@ -119,7 +122,7 @@ class SiteRefused(SiteError):
     def definite(self) -> bool:
         """Whether the site has decided: repeating the same request will not be answered otherwise.
 
-        Server errors, rate limits and the two waiting states leave the outcome open.
+        Server errors, rate limits and the causes in :data:`UNDECIDED` leave the outcome open.
         """
         if self.cause in UNDECIDED:
             return False
@@ -153,6 +156,18 @@ class BudgetExceeded(MinerError):
         super().__init__(message)
         self.price = price
         self.left = left
+
+
+class ConsentMissing(MinerError):
+    """The visitor has not agreed to this site's consent text."""
+
+
+class ConfigError(MinerError):
+    """The configuration file cannot be used as it is."""
+
+
+class FileError(MinerError):
+    """The download cannot be written where it should go."""
 
 
 class PaymentFailed(MinerError):

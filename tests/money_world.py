@@ -16,8 +16,9 @@ from sites import Shop, make_shop
 from sqlalchemy import select
 
 from flask_ticketminer.clock import ManualClock
+from flask_ticketminer.errors import ClockJumped
 from flask_ticketminer.mint.audit import audit
-from flask_ticketminer.mint.retirement import ClockJumped, prune
+from flask_ticketminer.mint.retirement import prune
 from flask_ticketminer.mint.statistics import statistics
 from flask_ticketminer.site import Site
 from miner import SiteClient, TicketAuth, Wallet

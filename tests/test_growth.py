@@ -15,9 +15,10 @@ from visitor import PREFIX, Visitor
 
 from flask_ticketminer.clock import ManualClock
 from flask_ticketminer.database import Database
+from flask_ticketminer.errors import ClockJumped
 from flask_ticketminer.mint.counters import SLOTS
 from flask_ticketminer.mint.housekeeping import AGAIN, EVERY, Housekeeper
-from flask_ticketminer.mint.retirement import BATCH, ClockJumped, Pruned, prune, tidy
+from flask_ticketminer.mint.retirement import BATCH, Pruned, prune, tidy
 from flask_ticketminer.tables import COUNTERS
 from miner.tokens import Token, finalize
 

@@ -6,10 +6,10 @@ import pytest
 from mints import START, Mint
 from sqlalchemy import func, select, update
 
-from flask_ticketminer.errors import RetiredKey
+from flask_ticketminer.errors import ClockJumped, RetiredKey
 from flask_ticketminer.mint.audit import audit
 from flask_ticketminer.mint.ledger import Reservation
-from flask_ticketminer.mint.retirement import ClockJumped, Pruned, prune
+from flask_ticketminer.mint.retirement import Pruned, prune
 
 DAY = 86400
 

@@ -14,10 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from miner.cli import Status, main
-from miner.cli.status import ConsentMissing, status_of
+from miner.cli.status import status_of
 from miner.errors import (
     AlreadyDelivered,
     BudgetExceeded,
+    ConsentMissing,
     KeyMismatch,
     MinerError,
     NotEnoughTickets,

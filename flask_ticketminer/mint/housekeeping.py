@@ -12,7 +12,7 @@ import threading
 import time
 import typing as t
 
-from flask_ticketminer.mint.retirement import ClockJumped
+from flask_ticketminer.errors import ClockJumped
 
 EVERY = 300.0
 """Seconds between two rounds of one process."""

@@ -1,4 +1,4 @@
-"""Housekeeping: forgets what a repeat can no longer need, and closes the epochs whose tickets have expired.
+"""Pruning: forgets what a repeat can no longer need, and closes the epochs whose tickets have expired.
 
 Retirement never reverses: the key's rows and its private key go, its totals and its id stay. Because a wrong clock would
 therefore destroy value, nothing is pruned after the database's clock has jumped.
@@ -31,7 +31,7 @@ from sqlalchemy import (
 from flask_ticketminer.clock import Clock
 from flask_ticketminer.config import Settings
 from flask_ticketminer.database import Database
-from flask_ticketminer.errors import ConfigurationError
+from flask_ticketminer.errors import ClockJumped
 from flask_ticketminer.mint import holdings
 from flask_ticketminer.mint.epochs import DAY
 from flask_ticketminer.mint.orders import PAID, RELEASED, RESERVED, SETTLED, USED, USING
@@ -47,10 +47,6 @@ BATCH = 500
 """Rows deleted in one transaction, so that no visitor waits long for another's lock."""
 SLICE = 0.25
 """Seconds after which :func:`tidy` begins nothing new."""
-
-
-class ClockJumped(ConfigurationError):
-    """The database's clock is implausible compared with the last prune."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,9 +102,8 @@ def _refusal(status: int, kinds: list[Kind]) -> Schema:
 def _cause(kind: Kind) -> str:
     # A malformed request or credential names its fault itself; these are the codecs' (miner.tokens.codec).
     if kind in (errors.MalformedRequest, errors.MalformedCredential):
-        own = "malformed-request" if kind is errors.MalformedRequest else "malformed-credential"
         faults = ("malformed-json", "malformed-base64", "malformed-hex", "wrong-type", "wrong-size")
-        return "`, `".join((own, *faults, "wrong-token-type", "missing-member", "unknown-member"))
+        return "`, `".join((kind.cause, *faults, "wrong-token-type", "missing-member", "unknown-member"))
     return kind.cause
 
 

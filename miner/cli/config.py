@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import click
 
-from miner.cli.status import ConfigError
+from miner.errors import ConfigError
 from miner.pow import ALGORITHMS
 
 

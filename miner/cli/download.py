@@ -11,16 +11,12 @@ import typing as t
 from email.message import Message
 from urllib.parse import unquote, urlsplit
 
-from miner.errors import MinerError
+from miner.errors import FileError
 
 MAX_NAME = 120
 """Bytes of a name that a site may choose; file systems take 255, and a number may be added."""
 
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
-
-
-class FileError(MinerError):
-    """The download cannot be written where it should go."""
 
 
 class Download:

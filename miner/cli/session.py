@@ -10,9 +10,9 @@ import click
 import httpx
 
 from miner.cli.options import Options
-from miner.cli.status import ConsentMissing
 from miner.cli.text import safe, tickets
 from miner.client import SiteClient
+from miner.errors import ConsentMissing
 from miner.transport import Purpose, open_http, origin_of
 from miner.wallet import Wallet
 

@@ -6,6 +6,8 @@ import enum
 
 from miner.errors import (
     BudgetExceeded,
+    ConfigError,
+    ConsentMissing,
     MinerError,
     NotEnoughTickets,
     PaymentFailed,
@@ -44,14 +46,6 @@ class Status(enum.IntEnum):
     SECURITY = 7
     NO_CONSENT = 8
     INTERRUPTED = 130
-
-
-class ConsentMissing(MinerError):
-    """The visitor has not agreed to this site's consent text."""
-
-
-class ConfigError(MinerError):
-    """The configuration file cannot be used as it is."""
 
 
 # The first class that fits decides: subclasses stand before their parents.

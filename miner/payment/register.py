@@ -9,12 +9,7 @@ from miner.dialogue.booking import settle_payment
 from miner.dialogue.conversation import Conversation, encode
 from miner.dialogue.exchange import payload
 from miner.dialogue.recovery import PRINTED, reconcile, spent_inputs
-from miner.errors import (
-    ForeignRequest,
-    NotEnoughTickets,
-    SiteProtocolError,
-    SiteRefused,
-)
+from miner.errors import ForeignRequest, NotEnoughTickets, SiteProtocolError, SiteRefused
 from miner.payment.budget import Budget
 from miner.payment.challenge import Challenge, body_digest
 from miner.payment.prepared import PreparedPayment, prepared_payment, resource_name
@@ -138,8 +133,7 @@ class Register:
     def failed(self, prepared: PreparedPayment, problem: SiteRefused) -> None:
         """Book a payment that `problem` refused: its tickets are free again.
 
-        Where the site has not decided, or says that tickets were spent or outputs signed before, the payment stays open
-        instead;
+        Where the site has not decided, or says that tickets were spent or outputs signed before, the payment stays open:
         ``SiteClient.recover`` finds out.
         """
         if problem.definite and problem.cause not in ("ticket-spent", "output-already-signed"):

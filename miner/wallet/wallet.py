@@ -18,13 +18,7 @@ from miner.wallet.records import (
     PendingRequest,
     RequestKind,
 )
-from miner.wallet.seed import (
-    MASTER_SIZE,
-    SITE_SEED_SIZE,
-    from_words,
-    seed_id,
-    to_words,
-)
+from miner.wallet.seed import MASTER_SIZE, SITE_SEED_SIZE, from_words, seed_id, to_words
 from miner.wallet.selection import choose
 from miner.wallet.sitebook import SiteBook
 from miner.wallet.store import Store, default_path
