@@ -39,6 +39,8 @@ END = 18 * DAY
 """When the tables are looked at: over a day after the last spending, a day before the first keys retire."""
 TICKETS = 4
 """Tickets that each wallet mines."""
+MINED = ((1, 2, 4, 64), (50, 30, 19, 1))
+"""The values that they mine, and how often; the last one is unusual."""
 SPENDING = 0.8
 """The share of tickets that are spent at all."""
 
@@ -94,7 +96,7 @@ class Crowd:
         for _ in range(wallets):
             purse: list[_Held] = []
             for _ in range(TICKETS):
-                value = self._random.choices((1, 2, 4), (5, 3, 2))[0]
+                value = self._random.choices(*MINED)[0]
                 self._at(self._random.uniform(0, ISSUING), self._mine, purse, value)
         for day in range(1, END // DAY):
             self._at(day * DAY, self._prune)
@@ -228,8 +230,20 @@ def views(crowd: Crowd) -> list[View]:
     return found
 
 
+def crowds(crowd: Crowd) -> t.Iterator[str]:
+    """Yield for each key how many tickets there are to hide among."""
+    for key_id in sorted(
+        {key_id for key_id, _ in crowd.spent}, key=lambda key_id: crowd.mint.keys.find(key_id).value
+    ):
+        key = crowd.mint.keys.find(key_id)
+        issued, spent = (sum(pair[0] == key_id for pair in pairs) for pairs in (crowd.issued, crowd.spent))
+        epoch = 1 + (key.starts - START) // (7 * DAY)
+        yield f"    value {key.value}, week {epoch}: {issued} issued, {spent} spent, a guess is right with 1/{issued} = {1 / issued:.2%}"
+
+
 def report(crowd: Crowd, extra: t.Sequence[View] = ()) -> None:
     """Print what each view gives away."""
+    print(*crowds(crowd), header(), sep="\n")
     for seen in (*views(crowd), *extra):
         for guess in best_guesses(seen, crowd.truth):
             print(guess, "ADVANTAGE" if guess.advantage else "")
@@ -263,7 +277,6 @@ def main() -> None:
                 f"{kind}: {options.wallets} wallets, {len(crowd.issued)} tickets issued, {len(crowd.truth)} spent {options.habit}, "
                 f"seed {options.seed}, {time.monotonic() - started:.0f} s"
             )
-            print(header())
             report(crowd, [watched(crowd)])
             mint.database.dispose()
 
