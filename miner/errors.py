@@ -1,27 +1,31 @@
 """What can go wrong for a visitor; every message says what to do about it.
 
-MinerError
-├── WalletError                the wallet's own file or contents
-│   ├── WalletDamaged          the file is not readable as a wallet; it is kept
-│   ├── WalletTooNew           a later version wrote it
-│   ├── WalletFull             the disk is full; nothing was lost
-│   ├── WalletBusy             another process holds the wallet
-│   ├── WrongWords             backup words that are misspelt, incomplete or of the other kind
-│   └── NotEnoughTickets       the balance, or what can be made of it, does not cover the amount
-├── SiteError                  the other side
-│   ├── SiteUnreachable        no answer; what was sent is kept and repeated
-│   ├── SiteProtocolError      an answer that makes no sense
-│   └── SiteRefused            a problem document: status, cause, detail
-├── SecurityError              going on would cost money or anonymity
-│   ├── InsecureTransport      plain http to a site that is not this machine or an onion service
-│   ├── KeyMismatch            the site's keys changed, or look like a tag on visitors
-│   └── ForeignRequest         a site asks for another site's tickets, or payment would leave the site
-├── BudgetExceeded             the price is above what the caller allowed
-├── ConsentMissing             the visitor has not agreed to the site's text
-├── ConfigError                the command line's configuration file cannot be used
-├── FileError                  a download cannot be written where it should go
-└── PaymentFailed              the site took no payment, or took it and does not deliver
-    └── AlreadyDelivered       paid and delivered once before; the change is in the wallet
+::
+
+    MinerError
+    ├── WalletError                the wallet's own file or contents
+    │   ├── WalletDamaged          the file is not readable as a wallet; it is kept
+    │   ├── WalletTooNew           a later version wrote it
+    │   ├── WalletFull             the disk is full; nothing was lost
+    │   ├── WalletBusy             another process holds the wallet
+    │   ├── WrongWords             backup words that are misspelt, incomplete or of the other kind
+    │   └── NotEnoughTickets       the balance, or what can be made of it, does not cover the amount
+    ├── SiteError                  the other side
+    │   ├── SiteUnreachable        no answer; what was sent is kept and repeated
+    │   ├── SiteProtocolError      an answer that makes no sense
+    │   └── SiteRefused            a problem document: status, cause, detail
+    ├── SecurityError              going on would cost money or anonymity
+    │   ├── InsecureTransport      plain http to a site that is not this machine or an onion service
+    │   ├── KeyMismatch            the site's keys changed, or look like a tag on visitors
+    │   └── ForeignRequest         a site asks for another site's tickets, or payment would leave the site
+    ├── BudgetExceeded             the price is above what the caller allowed
+    ├── ConsentMissing             the visitor has not agreed to the site's text
+    ├── ConfigError                the command line's configuration file cannot be used
+    ├── FileError                  a download cannot be written where it should go
+    └── PaymentFailed              the site took no payment, or took it and does not deliver
+        └── AlreadyDelivered       paid and delivered once before; the change is in the wallet
+
+Apart from these, ``miner.tokens`` raises ``CodecError``, a ``ValueError``, for what is not encoded as it must be.
 """
 
 from __future__ import annotations

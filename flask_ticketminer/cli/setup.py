@@ -111,7 +111,7 @@ def _doubts(app: Flask, site: Site) -> t.Iterator[str]:
     if site.database.is_memory:
         yield "the tickets are in memory: they end with this process."
     elif site.database.is_sqlite:
-        yield "the tickets are in SQLite, where one process writes at a time; a busy site uses PostgreSQL."
+        yield "the tickets are in SQLite, where one process writes at a time; a busy site uses PostgreSQL or MariaDB."
     if site.settings.allow_http:
         yield f"{PREFIX}ALLOW_HTTP is on: whoever reads the network can take tickets."
 
