@@ -56,7 +56,7 @@ def test_errors_of_a_package_stand_in_one_module(module: types.ModuleType) -> No
     assert strays == []
 
 
-@pytest.mark.parametrize("kind", kinds(Problem), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", list(kinds(Problem)), ids=lambda kind: kind.__name__)
 def test_the_protocol_names_every_cause_beside_its_status(kind: type[Problem]) -> None:
     rows = [row for row in PROTOCOL.splitlines() if row.startswith(f"| {kind.status} |")]
     assert [row for row in rows if f"`{kind.cause}`" in row] == rows != []
