@@ -11,6 +11,8 @@ from live import LiveSites, LossyProxy, visit
 
 from miner.errors import AlreadyDelivered
 from miner.payment import TicketAuth
+from miner.payment.challenge import find_challenge
+from miner.payment.payer import Payer
 from miner.transport import open_http
 from miner.wallet import Wallet
 
@@ -49,3 +51,20 @@ def test_a_payment_is_not_closed_before_its_pass_is_kept(tmp_path: pathlib.Path)
             disk.execute("DROP TRIGGER full")
             client.recover()
         assert wallet.find_pass(site.url, "GET /once") is not None
+
+
+def test_a_page_that_a_pass_opens_is_not_paid_by_an_older_payment_of_it(tmp_path: pathlib.Path) -> None:
+    with LiveSites(tmp_path) as sites, Wallet.open(tmp_path / "w.sqlite") as wallet, open_http() as http:
+        site = sites()
+        site.fill(wallet, 1, 1)
+        url, payer = f"{site.url}/once", Payer(wallet, site.url)
+        challenge = find_challenge(http.get(url).headers.get_list("WWW-Authenticate"))
+        assert challenge is not None
+        payer.prepare(challenge, "GET", url)
+        paid = payer.prepare(challenge, "GET", url)
+        headers = {"Content-Type": "application/json"}
+        payer.complete(
+            paid, redeem_answer=http.post(paid.redeem_url, content=paid.redeem_body, headers=headers).json()
+        )
+        assert http.get(url, auth=TicketAuth(wallet)).status_code == 200
+        assert site.paid() == 1

@@ -61,11 +61,12 @@ class Payer(Register):
 
         :param authorization: the request has an ``Authorization`` of its own, which is left alone.
         """
-        reply: Reply | None = None
-        prepared = self.resume(method, url, body)
-        if prepared is None:
-            reply = yield from self._try_pass(self.stored_pass(method, url, body))
-            if reply is None:
+        prepared: PreparedPayment | None = None
+        # A pass first: it costs nothing, where a payment that is still open may be beside one that gave the pass.
+        reply = yield from self._try_pass(self.stored_pass(method, url, body))
+        if reply is None or reply.status == 402:
+            prepared = self.resume(method, url, body)
+            if prepared is None and reply is None:
                 reply = yield Send()
         for _ in range(3):
             if prepared is None:
