@@ -21,7 +21,13 @@ from torture_tally import Tally, table
 
 STATE = pathlib.Path(".torture")
 """Folder of state files (one for each seed) and of evidence."""
-GUESSED = {"exactly-once": 0.6, "server-kill": 1.5, "client-kill": 1.1, "database-cut": 1.1}
+GUESSED = {
+    "exactly-once": 0.6,
+    "server-kill": 1.5,
+    "client-kill": 1.1,
+    "database-cut": 1.1,
+    "wallet-copies": 1.0,
+}
 """Seconds a round, until they were measured."""
 EVERY = 10.0
 """Seconds between two lines of progress."""

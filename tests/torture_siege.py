@@ -47,7 +47,12 @@ class Siege:
     :param blow: ``server-kill``, ``client-kill`` or ``database-cut``.
     """
 
-    def __init__(self, world: World, proxy: Proxy | None, blow: str, seed: str) -> None:
+    expected = EXPECTED
+    """What may become of a task."""
+
+    def __init__(
+        self, world: World, proxy: Proxy | None, blow: str, seed: str, *, visitors: int = VISITORS
+    ) -> None:
         self.world = world
         self.proxy = proxy
         self.blow = blow
@@ -56,7 +61,7 @@ class Siege:
         self._serial = 0
         self._payments = 0
         self._agenda: list[str] = []
-        self.visitors = [Visitor(world.folder, number, world.server.url) for number in range(VISITORS)]
+        self.visitors = [Visitor(world.folder, number, world.server.url) for number in range(visitors)]
         for visitor in self.visitors:
             fill = tuple(Task("mine", value) for value in (1, 1, 2, 2, 4, 16, 64))
             visitor.order(Orders(fill, seed))
@@ -73,12 +78,7 @@ class Siege:
         blow = {"server-kill": self._kill_server, "client-kill": self._kill_clients}.get(self.blow, self._cut)
         before = sum(visitor.requests for visitor in self.visitors)
         paths, outcome = blow()
-        for visitor in self.visitors:
-            for text in visitor.outcomes:
-                _, _, what = text.partition(": ")
-                outcome.causes[what.removeprefix("refused: ")] += 1
-                if what not in EXPECTED:
-                    outcome.problems.append(f"visitor {visitor.number}: {text}")
+        self._review(outcome)
         for visitor in self.visitors:
             interrupted, problems = visitor.finish(paths[visitor.number], self.chance.random() < 0.5)
             outcome.interrupted += interrupted
@@ -86,6 +86,15 @@ class Siege:
         outcome.requests = sum(visitor.requests for visitor in self.visitors) - before
         self._compare(outcome)
         return outcome
+
+    def _review(self, outcome: Outcome) -> None:
+        """Count what became of everybody's tasks, and note what should not have."""
+        for visitor in self.visitors:
+            for text in visitor.outcomes:
+                _, _, what = text.partition(": ")
+                outcome.causes[what.removeprefix("refused: ")] += 1
+                if what not in self.expected:
+                    outcome.problems.append(f"visitor {visitor.number}: {text}")
 
     # Blows
 

@@ -120,6 +120,12 @@ class Visitor:
             raise RuntimeError(f"visitor {self.number} died")
         return t.cast(Holdings, heard)
 
+    def restore(self) -> None:
+        """Look at the site for everything that the wallet's words have earned, and for what is spent."""
+        self._pipe.send(("restore",))
+        if self._hear() is None:
+            raise RuntimeError(f"visitor {self.number} died while restoring")
+
     def kill(self) -> None:
         self._process.kill()
 
@@ -267,12 +273,14 @@ def _named(step: t.Callable[[], str]) -> str:
         return "delivered before"
     except (SiteUnreachable, httpx.TransportError):
         return "unreachable"
+    except httpx.TooManyRedirects:
+        return "more than 20 requests"  # httpx counts those of an auth flow as redirects
     except NotEnoughTickets:
         return "not enough tickets"
     except SiteRefused as error:
         return f"refused: {error.cause}"
     except PaymentFailed as error:
-        return f"payment failed: {error.cause} {error}"
+        return f"payment failed: {error.cause or 'asked again and again'}"
     except MinerError as error:
         return f"{type(error).__name__}: {error}"
 
@@ -302,6 +310,9 @@ def _live(pipe: t.Any, wallet: str, grave: str, origin: str) -> None:
                     pipe.send(report)
             elif command == "finish":
                 pipe.send(("end", life.finish(*parts)))
+            elif command == "restore":
+                life.client.restore()
+                pipe.send(("end", True))
             else:
                 pipe.send(("end", life.hold()))
         except Exception as error:
