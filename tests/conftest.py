@@ -13,12 +13,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import mariadb
 import postgres
+from fake_site import Clock, FakeSite
 from mints import START, Mint
+from purses import SHOP, deposit
 from sites import Shop, make_shop
 from visitor import Visitor
 
 from flask_ticketminer.clock import ManualClock
 from flask_ticketminer.mint.audit import audit
+from miner import SiteClient, Wallet
 
 
 def missing(what: str) -> None:
@@ -154,3 +157,33 @@ def shop(make_site: Callable[..., Shop]) -> Shop:
 def visitor(shop: Shop) -> Visitor:
     """Somebody who speaks the protocol by hand, at the shop."""
     return Visitor(shop.app)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of a visitor whose site is a fake one."""
+    return Clock()
+
+
+@pytest.fixture
+def wallet(tmp_path: pathlib.Path, clock: Clock) -> Iterator[Wallet]:
+    """An empty wallet that goes by `clock`."""
+    with Wallet.open(tmp_path / "w" / "wallet.sqlite", clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def site() -> FakeSite:
+    """A ticket site without Flask and database, for the visitor's side."""
+    return FakeSite()
+
+
+@pytest.fixture
+def fund(wallet: Wallet, site: FakeSite) -> Callable[..., None]:
+    """Return a function that puts tickets into the wallet: ``fund(1, 4)``."""
+
+    def put(*values: int, origin: str = SHOP) -> None:
+        SiteClient(SHOP, wallet, site.client()).keys()
+        deposit(wallet, site, *values, origin=origin)
+
+    return put

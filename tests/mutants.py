@@ -307,14 +307,14 @@ MUTANTS = (
         "miner/payment/register.py",
         "if origin_of(url) != self.origin:",
         "if False:",
-        ("test_payment.py::test_another_sites_address_is_not_paid",),
+        ("test_prepared_payments.py::test_another_sites_address_is_not_paid",),
     ),
     Mutant(
         "only the recipient's own tickets pay",
         "miner/payment/register.py",
         "if challenge.recipient not in issued:",
         "if False:",
-        ("test_payment.py::test_a_known_site_cannot_ask_in_another_sites_name",),
+        ("test_payment_bounds.py::test_a_known_site_cannot_ask_in_another_sites_name",),
     ),
     Mutant(
         "the budget is kept",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from fake_site import EPOCH, NOW, Clock, FakeSite, private_key, solve, ticket_key
+from fake_site import EPOCH, NOW, FakeSite, private_key, solve, ticket_key
+from purses import SHOP, available
 
 from miner.client import SiteClient
 from miner.errors import KeyMismatch, SiteProtocolError
@@ -13,38 +14,7 @@ from miner.service import MAX_KEYS, TicketKey
 from miner.wallet import Wallet
 from miner.wallet.seed import seed_name
 
-SHOP = "https://shop.example"
 EVIL = "https://evil.example"
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def wallet(tmp_path, clock):
-    with Wallet.open(tmp_path / "w" / "wallet.sqlite", clock=clock) as opened:
-        yield opened
-
-
-@pytest.fixture
-def site():
-    return FakeSite()
-
-
-@pytest.fixture
-def fund(wallet, site):
-    def put(*values):
-        SiteClient(SHOP, wallet, site.client()).keys()
-        for value in values:
-            wallet.deposit(SHOP, site.key(value), site.signer(value), 1)
-
-    return put
-
-
-def free(wallet):
-    return sorted(ticket.value for ticket in wallet.tickets() if ticket.state == "available")
 
 
 # Directories without measure
@@ -137,7 +107,7 @@ def test_a_copy_of_a_known_directory_is_refused(copycat, wallet, fund) -> None:
     fund(4)
     with pytest.raises(KeyMismatch, match=r"keys of https://shop\.example"):
         SiteClient(EVIL, wallet, copycat.client()).restore()
-    assert (free(wallet), wallet.balance(EVIL)) == ([4], 0)
+    assert (available(wallet), wallet.balance(EVIL)) == ([4], 0)
 
 
 def test_a_copy_that_was_seen_first_does_not_keep_from_the_real_site(copycat, site, wallet) -> None:
