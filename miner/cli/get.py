@@ -87,7 +87,12 @@ class Till:
     metavar="N",
     help="Pay at most N tickets.",
 )
-@click.option("--mine", "mine_missing", is_flag=True, help="Mine the tickets that are missing.")
+@click.option(
+    "--mine",
+    "mine_missing",
+    is_flag=True,
+    help="Mine the tickets that are missing. Spent at once, they are easily guessed to be yours: mine ahead of time instead.",
+)
 @click.option("--yes", is_flag=True, help="Agree to the site's consent text when mining.")
 @shared()
 def get(
