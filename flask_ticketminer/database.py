@@ -226,10 +226,13 @@ class Database:
         with self._writing:
             if self._kept is None:
                 self._kept = engine.connect().execution_options(**{_WRITES: True})
+                if not self.is_memory:
+                    # It takes no reader's place in the pool, and what was set on it ends when it is closed.
+                    self._kept.detach()
             kept = self._kept
-            if not durable:
-                run_raw(kept, "PRAGMA synchronous = NORMAL")
             try:
+                if not durable:
+                    run_raw(kept, "PRAGMA synchronous = NORMAL")
                 yield kept
             except IntegrityError:
                 kept.rollback()
