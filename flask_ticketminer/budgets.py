@@ -169,6 +169,11 @@ class Budgets:
         # Shares can be made up by the thousand, tickets only repeated: shares must not use up what payments need.
         self._kept = self.verification.burst / 4
 
+    @property
+    def signatures_scarce(self) -> bool:
+        """Whether so many signatures led to nothing that it pays to ask the database first whether the next one would."""
+        return self.signing.level < self.signing.burst / 2
+
     def check_share(self, algorithm: str) -> None:
         """Charge one share, before it is hashed.
 

@@ -128,6 +128,11 @@ def any_spent(connection: Connection, tables: Tables, plan: Plan) -> bool:
     )
 
 
+def any_signed(connection: Connection, tables: Tables, plan: Plan) -> bool:
+    """Return whether some outputs of `plan` are signed."""
+    return bool(_existing(connection, tables.issued, "blinded_hash", plan.blinded_hashes))
+
+
 def _existing(
     connection: Connection, table: Table, column: str, wanted: Collection[tuple[bytes, bytes]]
 ) -> set[tuple[bytes, bytes]]:

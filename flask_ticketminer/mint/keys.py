@@ -192,9 +192,21 @@ class KeyRing:
         :raises MintUnavailable: the key cannot be unwrapped.
         :raises Busy: this process signs too much for nothing.
         """
-        self.check_signing(key)
-        self.budgets.signing.take(1)
-        return self._signer(key).sign(blinded_message)
+        (signature,) = self.sign_all([(key, blinded_message)])
+        return signature
+
+    def sign_all(self, outputs: Sequence[tuple[MintKey, bytes]]) -> tuple[bytes, ...]:
+        """Return the blind signatures on all `outputs`, keys with blinded messages (256 bytes); all are charged or none is.
+
+        Errors as for :meth:`sign`.
+        """
+        signers = []
+        for key, blinded in outputs:
+            self.check_signing(key)
+            signers.append(self._signer(key))
+            signers[-1].number(blinded)
+        self.budgets.signing.take(len(outputs))
+        return tuple(signer.sign(blinded) for signer, (_, blinded) in zip(signers, outputs, strict=True))
 
     def verify(self, key: MintKey, token: Token) -> bool:
         """Return whether `key` signed `token`.

@@ -216,7 +216,7 @@ class Ledger(Shares):
         if not verified:
             for position, (token, key) in enumerate(zip(order.tokens, keys, strict=True)):
                 self._check_signature(position, token, key)
-        return Plan(order, keys, self._keys.sign)
+        return Plan(order, keys, self._keys.sign_all)
 
     def _check_distinct(self, tokens: Sequence[Token]) -> None:
         limit = self._settings.max_inputs
@@ -250,13 +250,19 @@ class Ledger(Shares):
         return select(payment).where(payment.c.payment_id == payment_id)
 
     def _in_the_way(self, plan: Plan) -> bool:
-        """Look whether it is worth while to sign the outputs of `plan`: a spent ticket shall not buy signatures.
+        """Look whether it is worth while to sign the outputs of `plan`: what is refused anyway shall not buy signatures.
 
         What is found decides nothing; the constraints do.
         """
         if not plan.order.outputs:
             return False
-        return self._database.read(lambda connection: holdings.any_spent(connection, self._tables, plan))
+        scarce = self._keys.budgets.signatures_scarce
+        return self._database.read(
+            lambda connection: (
+                holdings.any_spent(connection, self._tables, plan)
+                or (scarce and holdings.any_signed(connection, self._tables, plan))
+            )
+        )
 
     def _resolve(self, plan: Plan) -> Reservation | StoredPayment | None:
         """Say what to do after a constraint refused the rows of `plan`; None to try again."""
@@ -276,9 +282,12 @@ class Ledger(Shares):
             if not self._moved(stored.payment_id, stored.fence, RESERVED, change):
                 return None
             return Reservation(stored.payment_id, fence, plan, taken_over=True)
+        if self._in_the_way(plan):
+            self._clear_the_way(plan)
+            return None
+        full = plan.payment_row(RESERVED, now, self._settings.lease) | change
 
         def again(connection: Connection) -> bool:
-            full = plan.payment_row(RESERVED, now, self._settings.lease) | change
             if not self._move(connection, stored.payment_id, stored.fence, RELEASED, full):
                 return False
             holdings.insert_rows(connection, self._statements, plan, held=True)

@@ -121,17 +121,19 @@ class PassUse:
 class Plan:
     """A checked order and the rows that it writes, in the order in which everyone writes them.
 
-    :ivar sign: signs a blinded message with a key; what it returned is kept.
+    :ivar sign_all: signs every output, or none; what it returned is kept.
     """
 
     order: PaymentOrder
     keys: tuple[MintKey, ...]
-    sign: t.Callable[[MintKey, bytes], bytes] = field(repr=False, compare=False)
+    sign_all: t.Callable[[Sequence[tuple[MintKey, bytes]]], tuple[bytes, ...]] = field(
+        repr=False, compare=False
+    )
 
     @functools.cached_property
     def signatures(self) -> tuple[bytes, ...]:
         """The change, signed when it is first needed."""
-        return tuple(self.sign(key, blinded) for key, blinded in self.order.outputs)
+        return self.sign_all(self.order.outputs)
 
     @functools.cached_property
     def blinded_hashes(self) -> tuple[tuple[bytes, bytes], ...]:

@@ -93,8 +93,12 @@ class Shares:
             raise ValueError("A share is paid either by a key of its value or as a donation.")
         signature = blinded_hash = None
         if key is not None and blinded is not None:
-            signature = self._keys.sign(key, blinded)
             blinded_hash = hashlib.sha256(blinded).digest()
+            if self._keys.budgets.signatures_scarce:
+                paid = self._paid_before(share_id, request_digest, key, blinded_hash)
+                if paid is not None:
+                    return paid
+            signature = self._keys.sign(key, blinded)
         row = {
             "share_id": share_id,
             "request_digest": request_digest,
@@ -116,18 +120,28 @@ class Shares:
             try:
                 self._counters.transaction(_deltas(value, key, fund), work)
             except IntegrityError:
-                result = self.find_share(share_id, request_digest)
-                if result is not None:
-                    return result
-                if key is not None and self._is_signed(key.key_id, blinded_hash or b""):
-                    raise OutputAlreadySigned(
-                        "This blinded message was signed before. Skip its counter and send the share with another one."
-                    ) from None
+                paid = self._paid_before(share_id, request_digest, key, blinded_hash)
+                if paid is not None:
+                    return paid
             else:
                 if signature is not None:
                     self._keys.budgets.share_signed()
                 return ShareResult(signature, replayed=False)
         raise DatabaseBusy("Too many requests want the same ticket. Send the same request again later.")
+
+    def _paid_before(
+        self, share_id: bytes, request_digest: bytes, key: MintKey | None, blinded_hash: bytes | None
+    ) -> ShareResult | None:
+        """Return what the same request got before; None when nothing stands in its way.
+
+        :raises DuplicateShare, OutputAlreadySigned: as :meth:`accept_share` does.
+        """
+        result = self.find_share(share_id, request_digest)
+        if result is None and key is not None and self._is_signed(key.key_id, blinded_hash or b""):
+            raise OutputAlreadySigned(
+                "This blinded message was signed before. Skip its counter and send the share with another one."
+            )
+        return result
 
     def _is_signed(self, key_id: bytes, blinded_hash: bytes) -> bool:
         issued = self._tables.issued

@@ -65,6 +65,17 @@ class Signer:
 
     def sign(self, blinded_message: bytes) -> bytes:
         """Return ``m^d mod n``. Errors as for :func:`blind_sign`."""
+        message = self.number(blinded_message)
+        signature = self._operation(blinded_message)
+        if gmpy2.powmod(int.from_bytes(signature, "big"), self._e, self._n) != message:
+            raise _unavailable("A signature did not pass its check and was thrown away")
+        return signature
+
+    def number(self, blinded_message: bytes) -> gmpy2.mpz:
+        """Return `blinded_message` as the number that would be signed.
+
+        :raises BlindedMessageRange: wrong length, or not below the modulus.
+        """
         if len(blinded_message) != self.size:
             raise BlindedMessageRange(
                 f"A blinded message for this key is {self.size} bytes, not {len(blinded_message)}; blind it again."
@@ -74,10 +85,7 @@ class Signer:
             raise BlindedMessageRange(
                 "The blinded message is not below the modulus of its key; blind it for the key that is named."
             )
-        signature = self._operation(blinded_message)
-        if gmpy2.powmod(int.from_bytes(signature, "big"), self._e, self._n) != message:
-            raise _unavailable("A signature did not pass its check and was thrown away")
-        return signature
+        return message
 
 
 class _PrivateOperation(t.Protocol):
