@@ -278,7 +278,7 @@ MUTANTS = (
         SITE + "extension.py",
         "if gate_found is None and view in gated_functions:",
         "if False:",
-        ("test_gate.py::test_a_gate_above_its_route_is_found_out",),
+        ("test_ways_to_gate.py::test_a_gate_above_its_route_is_found_out",),
     ),
     Mutant(
         "a gated answer is private",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import typing as t
 
 import httpx
-from fake_site import FakeSite
+from fake_site import Clock, FakeSite, private_key, sign, ticket_key
 
 from miner import TicketAuth, Wallet
 from miner.payment import find_challenge
 from miner.payment.challenge import Challenge
+from miner.wallet import HeldTicket
 
 SHOP = "https://shop.example"
 REPORT = SHOP + "/report"
@@ -19,6 +20,16 @@ def deposit(wallet: Wallet, site: FakeSite, *values: int, origin: str = SHOP) ->
     """Put a ticket of each value into `wallet`, filed under `origin`, whose keys it has seen."""
     for value in values:
         wallet.deposit(origin, site.key(value), site.signer(value), 1)
+
+
+def receive(wallet: Wallet, value: int, count: int = 1, origin: str = SHOP) -> list[HeldTicket]:
+    """Put `count` tickets of one value into `wallet`, signed without any site."""
+    return wallet.deposit(origin, ticket_key(value), lambda blinded: sign(private_key(value), blinded), count)
+
+
+def reopen(wallet: Wallet) -> Wallet:
+    """Open the file of `wallet` once more, as another process does."""
+    return Wallet.open(wallet.path, clock=Clock())
 
 
 def available(wallet: Wallet) -> list[int]:

@@ -16,8 +16,8 @@ from datetime import timedelta
 import pytest
 from flask import Blueprint, Flask, Response, current_app, g, request, send_from_directory
 from flask.views import MethodView
+from pasting import NAVIGATION, form_challenge, post_form, tickets_code
 from sites import SECRET, Shop
-from test_form import NAVIGATION, form_challenge, post_form, tickets_code
 from visitor import Visitor, cause, challenge_parameters, receipt
 from werkzeug.test import TestResponse
 

@@ -13,6 +13,7 @@ import typing as t
 from collections.abc import Iterator
 
 import pytest
+from drivers import DriverError
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, MetaData, create_engine, event, insert, inspect, select, text
@@ -39,14 +40,6 @@ def add_total(database: Database, name: str) -> None:
 def names(database: Database) -> list[str]:
     statement = select(database.tables.totals.c.name).order_by("name")
     return list(database.read(lambda connection: connection.execute(statement).scalars().all()))
-
-
-class DriverError(Exception):
-    """Looks like what a driver raises: psycopg's ``sqlstate``, or a number first as MySQL's drivers do."""
-
-    def __init__(self, *arguments: object, sqlstate: str | None = None) -> None:
-        super().__init__(*arguments)
-        self.sqlstate = sqlstate
 
 
 def test_making_a_database_opens_nothing(tmp_path: pathlib.Path) -> None:

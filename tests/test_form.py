@@ -7,33 +7,11 @@ import json
 import re
 
 import pytest
+from pasting import NAVIGATION, form_challenge, post_form, tickets_code
 from sites import Shop
 from visitor import Visitor
-from werkzeug.test import TestResponse
 
 from miner.tokens import b64url
-
-NAVIGATION = {"Accept": "text/html"}
-
-
-def form_challenge(visitor: Visitor, path: str) -> str:
-    """Return the hidden field of the page."""
-    page = visitor.get(path, headers=NAVIGATION)
-    assert page.status_code == 402
-    field = re.search(r'name="challenge"\s+value="([^"]+)"', page.text)
-    assert field is not None
-    return html.unescape(field[1])
-
-
-def post_form(visitor: Visitor, challenge: str, tickets: str, **fields: str) -> TestResponse:
-    data = {"challenge": challenge, "tickets": tickets, **fields}
-    return visitor.client.post("/ticketminer/redeem", data=data, headers=NAVIGATION)
-
-
-def tickets_code(*tickets: str) -> str:
-    return "ticketminer-tickets-1." + b64url(
-        json.dumps({"origin": "http://localhost", "tickets": list(tickets)}).encode()
-    )
 
 
 def test_pasted_tickets_open_the_page(shop: Shop, visitor: Visitor) -> None:

@@ -15,9 +15,9 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+from bench import Answer, Bench, ScriptedSite, refusal
 from fake_site import NOW, FakeSite, solve
 from purses import SHOP, available
-from test_engine import Answer, Bench, ScriptedSite, refusal
 
 from miner.cli.download import MAX_NAME, Download, served_name
 from miner.cli.get import _next_hop

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from drivers import DriverError
 from mints import Mint
 from sqlalchemy import Connection, MetaData, PrimaryKeyConstraint, UniqueConstraint, event, insert, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.schema import CreateTable
-from test_database import DriverError
 
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import OutcomeUnknown

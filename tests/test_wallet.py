@@ -1,47 +1,22 @@
-"""The wallet's file and what is in it, without a site."""
+"""What is in a wallet, without a site."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
-import stat
 import subprocess
 import sys
 
 import pytest
 from fake_site import EPOCH, NOW, Clock, private_key, sign, ticket_key
+from purses import SHOP, receive, reopen
 
-from miner.errors import (
-    KeyMismatch,
-    NotEnoughTickets,
-    WalletBusy,
-    WalletDamaged,
-    WalletError,
-    WalletFull,
-    WalletTooNew,
-    WrongWords,
-)
+from miner.errors import KeyMismatch, NotEnoughTickets, WalletError, WrongWords
 from miner.tokens import Token, verify
-from miner.wallet import Draft, Wallet, store
+from miner.wallet import Draft, Wallet
 from miner.wallet.outputs import SCAN_GAP
 
-SHOP = "https://shop.example"
 ONE = ticket_key(1)
 FOUR = ticket_key(4)
-
-
-@pytest.fixture
-def wallet(tmp_path):
-    with Wallet.open(tmp_path / "wallet" / "wallet.sqlite", clock=Clock()) as opened:
-        yield opened
-
-
-def reopen(wallet: Wallet) -> Wallet:
-    return Wallet.open(wallet.path, clock=Clock())
-
-
-def deposit(wallet: Wallet, value: int, count: int = 1, origin: str = SHOP):
-    return wallet.deposit(origin, ticket_key(value), lambda blinded: sign(private_key(value), blinded), count)
 
 
 def ask(wallet: Wallet, *keys, tickets=()):
@@ -50,28 +25,6 @@ def ask(wallet: Wallet, *keys, tickets=()):
         lambda _: (tickets, keys),
         lambda i, o: b"the body",
     )
-
-
-def test_the_file_is_private(wallet):
-    assert stat.S_IMODE(wallet.path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(wallet.path.parent.stat().st_mode) == 0o700
-
-
-def test_a_readable_file_is_made_private_again(wallet):
-    wallet.path.chmod(0o644)
-    with reopen(wallet):
-        assert stat.S_IMODE(wallet.path.stat().st_mode) == 0o600
-
-
-def test_it_lives_in_the_data_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert store.default_path() == tmp_path / "ticketminer" / "wallet.sqlite"
-
-
-def test_a_relative_data_folder_is_ignored(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_DATA_HOME", "data")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert store.default_path() == tmp_path / ".local" / "share" / "ticketminer" / "wallet.sqlite"
 
 
 def test_the_master_is_drawn_once(tmp_path):
@@ -83,14 +36,14 @@ def test_the_master_is_drawn_once(tmp_path):
 
 
 def test_a_deposited_ticket_verifies(wallet):
-    [ticket] = deposit(wallet, 4)
+    [ticket] = receive(wallet, 4)
     token = Token.from_bytes(ticket.token)
     assert verify(FOUR.public_key, token.signed_bytes, token.authenticator)
     assert wallet.balance() == wallet.balance(SHOP) == 4
 
 
 def test_tickets_survive_reopening(wallet):
-    deposit(wallet, 1, 3)
+    receive(wallet, 1, 3)
     with reopen(wallet) as again:
         assert [ticket.value for ticket in again.tickets(SHOP)] == [1, 1, 1]
 
@@ -98,14 +51,14 @@ def test_tickets_survive_reopening(wallet):
 def test_expired_tickets_do_not_count(tmp_path):
     clock = Clock()
     with Wallet.open(tmp_path / "w" / "wallet.sqlite", clock=clock) as wallet:
-        deposit(wallet, 4)
+        receive(wallet, 4)
         clock.now = FOUR.redeem_until
         assert wallet.balance() == 0
         assert [ticket.state for ticket in wallet.tickets()] == ["expired"]
 
 
 def test_sites_show_balance_and_what_is_pending(wallet):
-    tickets = deposit(wallet, 4, 2)
+    tickets = receive(wallet, 4, 2)
     ask(wallet, tickets=tickets[:1])
     [site] = wallet.sites()
     assert (site.origin, site.balance, site.pending) == (SHOP, 4, 4)
@@ -120,7 +73,7 @@ def test_counters_are_never_used_twice(wallet):
 
 def test_a_written_request_is_found_again_as_it_was(wallet):
     wallet.pin(SHOP, [ONE])
-    tickets = deposit(wallet, 4)
+    tickets = receive(wallet, 4)
     written = ask(wallet, ONE, tickets=tickets)
     with reopen(wallet) as again:
         [found] = again.unanswered()
@@ -132,7 +85,7 @@ def test_a_written_request_is_found_again_as_it_was(wallet):
 
 
 def test_tickets_in_a_request_cannot_be_used_in_another(wallet):
-    tickets = deposit(wallet, 4)
+    tickets = receive(wallet, 4)
     ask(wallet, tickets=tickets)
     with pytest.raises(WalletError, match="being spent"):
         ask(wallet, tickets=tickets)
@@ -140,7 +93,7 @@ def test_tickets_in_a_request_cannot_be_used_in_another(wallet):
 
 def test_a_failed_plan_leaves_nothing_behind(wallet):
     wallet.pin(SHOP, [ONE])
-    deposit(wallet, 4)
+    receive(wallet, 4)
 
     def compose(inputs, outputs):
         raise RuntimeError("no body")
@@ -162,7 +115,7 @@ def test_settling_twice_changes_nothing_the_second_time(wallet):
 
 
 def test_releasing_after_settling_does_not_bring_tickets_back(wallet):
-    request = ask(wallet, tickets=deposit(wallet, 4))
+    request = ask(wallet, tickets=receive(wallet, 4))
     wallet.settle(request, [])
     wallet.release(request, "too-late")
     assert [ticket.state for ticket in wallet.tickets()] == ["spent"]
@@ -242,7 +195,7 @@ def test_a_wallet_made_from_words_has_these_words(wallet, tmp_path):
 
 
 def test_a_wallet_in_use_does_not_take_other_words(wallet):
-    deposit(wallet, 1)
+    receive(wallet, 1)
     words = wallet.words()
     with pytest.raises(WrongWords, match="in use with other words"):
         wallet.restore_words("legal winner thank year wave sausage worth useful legal winner thank yellow")
@@ -265,131 +218,23 @@ def test_site_words_need_their_site(wallet):
         wallet.restore_words(wallet.site_words(SHOP))
 
 
-def test_a_damaged_file_is_refused_and_kept(tmp_path):
-    path = tmp_path / "wallet.sqlite"
-    path.write_bytes(b"this is not a database, it is a letter" * 100)
-    with pytest.raises(WalletDamaged, match="12 words"):
-        Wallet.open(path)
-    assert path.read_bytes().startswith(b"this is not")
-
-
-def test_a_wallet_with_broken_pages_is_refused(wallet):
-    for _ in range(20):
-        deposit(wallet, 1, 10)
-    wallet.close()
-    data = bytearray(wallet.path.read_bytes())
-    data[4096 : len(data) - 4096] = b"\xa5" * (len(data) - 8192)
-    wallet.path.write_bytes(data)
-    with pytest.raises(WalletDamaged, match="kept as it is"):
-        Wallet.open(wallet.path)
-
-
-def test_words_replace_a_damaged_file_which_is_kept(wallet):
-    words = wallet.words()
-    wallet.close()
-    wallet.path.write_bytes(b"rubbish" * 1000)
-    with Wallet.create_from_words(wallet.path, words) as again:
-        assert again.words() == words
-    assert wallet.path.with_name("wallet.sqlite.damaged-1").read_bytes() == b"rubbish" * 1000
-
-
-def test_another_programs_database_is_not_touched(tmp_path):
-    path = tmp_path / "wallet.sqlite"
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE cookies (name)")
-    connection.close()
-    with pytest.raises(WalletDamaged, match="another program"):
-        Wallet.open(path)
-    connection = sqlite3.connect(path)
-    assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == [("cookies",)]
-    connection.close()
-
-
-def test_a_newer_wallet_is_refused(wallet):
-    wallet.close()
-    connection = sqlite3.connect(wallet.path)
-    connection.execute(f"PRAGMA user_version = {store.SCHEMA_VERSION + 1}")
-    connection.close()
-    with pytest.raises(WalletTooNew, match="Update this program"):
-        Wallet.open(wallet.path)
-
-
-def test_a_full_disk_undoes_the_step(wallet):
-    tickets = deposit(wallet, 1, 5)
-    wallet.pin(SHOP, [FOUR])
-    pages = wallet._store.rows("PRAGMA page_count")[0][0]
-    wallet._store.rows(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(WalletFull, match="Free some space"):
-        wallet.begin(
-            Draft("exchange", SHOP, SHOP), lambda _: (tickets[:4], [FOUR]), lambda i, o: b"x" * 100_000
-        )
-    wallet._store.rows(f"PRAGMA max_page_count = {pages + 1000}")
-    assert wallet.balance() == 5
-    assert wallet.unanswered() == []
-
-
-def test_an_unwritable_folder_is_explained(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(WalletError, match="--wallet"):
-        Wallet.open(tmp_path / "file" / "wallet.sqlite")
-
-
-def test_a_lock_held_too_long_is_explained(wallet):
-    wallet._store.rows("PRAGMA busy_timeout = 1")
-    holder = sqlite3.connect(wallet.path, isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    with pytest.raises(WalletBusy, match="Close it"):
-        wallet.set_setting("a", "b")
-    holder.close()
-
-
-def test_two_processes_never_share_a_counter(wallet):
-    wallet.pin(SHOP, [ONE])
-    script = (
-        "import sys; from pathlib import Path; from miner.wallet import Wallet, Draft\n"
-        "w = Wallet.open(Path(sys.argv[1]))\n"
-        f"key = w.keys({SHOP!r})[0]\n"
-        "for _ in range(25):\n"
-        f"    r = w.begin(Draft('exchange', {SHOP!r}, {SHOP!r}), lambda _: ((), [key]), lambda i, o: b'')\n"
-        "    print(r.outputs[0].counter)\n"
-    )
-    command = [sys.executable, "-c", script, str(wallet.path)]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    counters = [int(line) for process in running for line in process.communicate(timeout=60)[0].split()]
-    assert sorted(counters) == list(range(50))
-
-
-def test_a_killed_process_leaves_its_request_behind(wallet):
-    wallet.pin(SHOP, [ONE])
-    script = (
-        "import os, signal, sys; from pathlib import Path; from miner.wallet import Wallet, Draft\n"
-        "w = Wallet.open(Path(sys.argv[1]))\n"
-        f"key = w.keys({SHOP!r})[0]\n"
-        f"w.begin(Draft('submit', {SHOP!r}, {SHOP!r}), lambda _: ((), [key]), lambda i, o: b'written')\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script, str(wallet.path)], timeout=60)
-    assert done.returncode == -9
-    assert [request.body for request in wallet.unanswered()] == [b"written"]
-
-
 def test_sending_takes_exact_tickets_and_marks_them_given(wallet):
-    deposit(wallet, 1)
-    deposit(wallet, 4)
+    receive(wallet, 1)
+    receive(wallet, 4)
     text = wallet.send(SHOP, 5)
     assert text.startswith("ticketminer-tickets-1.")
     assert {ticket.state for ticket in wallet.tickets()} == {"given"}
 
 
 def test_sending_what_does_not_fit_asks_for_the_site(wallet):
-    deposit(wallet, 4)
+    receive(wallet, 4)
     with pytest.raises(NotEnoughTickets, match="split one first"):
         wallet.send(SHOP, 3)
     assert wallet.balance() == 4
 
 
 def test_moving_a_site_moves_tickets_keys_and_seed(wallet):
-    deposit(wallet, 4)
+    receive(wallet, 4)
     words = wallet.site_words(SHOP)
     assert wallet.move(SHOP, "http://shop.onion") == 4
     assert wallet.balance("http://shop.onion") == 4
@@ -399,7 +244,7 @@ def test_moving_a_site_moves_tickets_keys_and_seed(wallet):
 
 
 def test_a_site_with_other_keys_takes_over_no_tickets(wallet):
-    deposit(wallet, 1)
+    receive(wallet, 1)
     wallet.pin("https://other.example", [ticket_key(1, variant=1)])
     with pytest.raises(KeyMismatch):
         wallet.move(SHOP, "https://other.example")
@@ -407,13 +252,13 @@ def test_a_site_with_other_keys_takes_over_no_tickets(wallet):
 
 
 def test_moving_waits_for_unanswered_requests(wallet):
-    ask(wallet, tickets=deposit(wallet, 4))
+    ask(wallet, tickets=receive(wallet, 4))
     with pytest.raises(WalletError, match="recover first"):
         wallet.move(SHOP, "https://new.example")
 
 
 def test_forgetting_a_site_with_tickets_needs_force(wallet):
-    deposit(wallet, 4)
+    receive(wallet, 4)
     with pytest.raises(WalletError, match="would be lost"):
         wallet.forget(SHOP)
     wallet.forget(SHOP, tickets_too=True)
@@ -421,14 +266,14 @@ def test_forgetting_a_site_with_tickets_needs_force(wallet):
 
 
 def test_counters_outlive_a_forgotten_site(wallet):
-    deposit(wallet, 1, 3)
+    receive(wallet, 1, 3)
     wallet.forget(SHOP, tickets_too=True)
     wallet.pin(SHOP, [ONE])
     assert ask(wallet, ONE).outputs[0].counter == 3
 
 
 def test_only_origins_that_the_ticket_site_lists_may_be_paid_with_its_tickets(wallet):
-    deposit(wallet, 4)
+    receive(wallet, 4)
     assert wallet.purses("http://shop.onion") == ["http://shop.onion"]
     with wallet._store.write() as connection:
         connection.execute("UPDATE sites SET origins = ? WHERE origin = ?", ('["http://shop.onion"]', SHOP))
@@ -436,9 +281,9 @@ def test_only_origins_that_the_ticket_site_lists_may_be_paid_with_its_tickets(wa
 
 
 def test_the_backup_prompt_comes_at_eight_tickets_until_seen(wallet):
-    deposit(wallet, 1, 7)
+    receive(wallet, 1, 7)
     assert not wallet.needs_backup_prompt()
-    deposit(wallet, 1)
+    receive(wallet, 1)
     assert wallet.needs_backup_prompt()
     wallet.backup_seen()
     assert not wallet.needs_backup_prompt()
@@ -463,7 +308,7 @@ def test_settings_are_kept_and_removed(wallet):
 
 
 def test_history_tells_what_happened(wallet):
-    deposit(wallet, 4)
+    receive(wallet, 4)
     wallet.send(SHOP, 4)
     assert [(entry.kind, entry.amount, entry.at) for entry in wallet.history()] == [
         ("sent", 4, NOW),
@@ -472,7 +317,7 @@ def test_history_tells_what_happened(wallet):
 
 
 def test_tokens_do_not_show_in_a_traceback(wallet):
-    [ticket] = deposit(wallet, 4)
+    [ticket] = receive(wallet, 4)
     assert repr(ticket.token) not in repr(ticket)
 
 
