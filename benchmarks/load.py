@@ -56,7 +56,9 @@ def _exchange(port: int, request: bytes) -> bytes:
 
 
 def _run(port: int, requests: list[bytes]) -> tuple[float, list[float]] | str:
-    waiting, times, refused = iter(requests), [], []
+    waiting = iter(requests)
+    times: list[float] = []
+    refused: list[str] = []
     taking = threading.Lock()
 
     def work() -> None:

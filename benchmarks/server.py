@@ -12,17 +12,16 @@ import argparse
 import contextlib
 import os
 import pathlib
-import shutil
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import typing as t
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
+from benchmarks import postgresql
 from benchmarks.crowd import fill_spent
 from benchmarks.customers import Customers
 from benchmarks.load import Load
@@ -77,8 +76,8 @@ def _databases(
     yield "sqlite", f"sqlite:///{folder}/ticketminer.sqlite"
     if options.postgresql:
         yield "postgresql", options.postgresql
-    elif (programs := _postgres_programs()) is not None:
-        yield "postgresql", stack.enter_context(_postgres(programs))
+    elif (found := postgresql.programs()) is not None:
+        yield "postgresql", stack.enter_context(postgresql.running(found))
     else:
         _tell("PostgreSQL is not installed here: measuring SQLite only (apt-get install postgresql)")
 
@@ -88,9 +87,8 @@ def _compare(name: str, url: str, load: Load, options: argparse.Namespace) -> li
     with _served(url) as port:
         rates: dict[str, list[float]] = defaultdict(list)
         times: dict[str, list[float]] = defaultdict(list)
-        for (
-            request
-        ) in KINDS.values():  # nothing is measured of a worker that has not yet done everything once
+        # Nothing is measured of a worker that has not yet done everything once.
+        for request in KINDS.values():
             load.send(port, [request(customers) for _ in range(20)])
         for _ in range(options.rounds):
             blocks = {
@@ -145,18 +143,13 @@ def _growth(folder: pathlib.Path, load: Load, options: argparse.Namespace) -> Re
 
 def _customers(url: str) -> Customers:
     os.environ["BENCHMARK_DATABASE"] = url
-    os.environ["BENCHMARK_SCRATCH"] = os.path.join(
-        tempfile.gettempdir(), f"ticketminer-benchmark-{os.getpid()}"
-    )
     return Customers(create_app())
 
 
 @contextlib.contextmanager
 def _served(url: str) -> Iterator[int]:
     """Serve the site with one worker; yield the port."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = int(listener.getsockname()[1])
+    port = postgresql.free_port()
     command = [
         sys.executable,
         "-m",
@@ -177,44 +170,6 @@ def _served(url: str) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
-
-
-def _postgres_programs() -> pathlib.Path | None:
-    found = sorted(
-        pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4])
-    )
-    named = shutil.which("initdb")
-    return found[-1].parent if found else None if named is None else pathlib.Path(named).parent
-
-
-@contextlib.contextmanager
-def _postgres(programs: pathlib.Path) -> Iterator[str]:
-    """Run a PostgreSQL with its default durability; yield the URL of its empty database."""
-    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="ticketminer-benchmark-"))
-    if prefix:
-        shutil.chown(folder, "postgres")
-    quiet: dict[str, t.Any] = {
-        "check": True,
-        "cwd": "/",
-        "stdout": subprocess.DEVNULL,
-        "stderr": subprocess.DEVNULL,
-    }
-    control = [*prefix, str(programs / "pg_ctl"), "-D", str(folder / "data"), "-w"]
-    initialise = ["-A", "trust", "-U", "benchmark", "-E", "UTF8", "--locale=C"]
-    try:
-        subprocess.run([*prefix, str(programs / "initdb"), "-D", str(folder / "data"), *initialise], **quiet)
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port = int(listener.getsockname()[1])
-        settings = f"-c port={port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
-        subprocess.run([*control, "-l", str(folder / "log"), "-o", settings, "start"], **quiet)
-        try:
-            yield f"postgresql+psycopg://benchmark@127.0.0.1:{port}/postgres"
-        finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tell(text: str) -> None:
