@@ -325,6 +325,8 @@ def _prepare_sqlite(connection: t.Any, _: t.Any) -> None:
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
     cursor.execute("PRAGMA synchronous = FULL")
+    # What is pruned is gone from the file too: which share earned which ticket must not be read from its free pages.
+    cursor.execute("PRAGMA secure_delete = ON")
     for attempt in range(50):
         if cursor.execute("PRAGMA journal_mode").fetchone()[0] in ("wal", "memory"):
             break

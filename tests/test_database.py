@@ -75,12 +75,12 @@ def test_sqlite_keeps_no_order_of_issue_or_spending(sqlite_url: str) -> None:
     database.dispose()
 
 
-def test_sqlite_is_durable(sqlite_url: str) -> None:
+def test_sqlite_is_durable_and_overwrites_what_it_deletes(sqlite_url: str) -> None:
     database = Database(sqlite_url)
-    pragmas = ("journal_mode", "synchronous")
+    pragmas = ("journal_mode", "synchronous", "secure_delete")
     values = database.read(lambda c: [c.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas])
     database.dispose()
-    assert values == ["wal", 2]
+    assert values == ["wal", 2, 1]
 
 
 def test_an_exception_rolls_everything_back(database: Database) -> None:
