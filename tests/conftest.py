@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import mariadb
 import postgres
 from fake_site import Clock, FakeSite
+from live import LiveSite, LiveSites, Person
 from mints import START, Mint
 from purses import SHOP, deposit
 from sites import Shop, make_shop
@@ -187,3 +188,30 @@ def fund(wallet: Wallet, site: FakeSite) -> Callable[..., None]:
         deposit(wallet, site, *values, origin=origin)
 
     return put
+
+
+@pytest.fixture
+def serve(tmp_path: pathlib.Path) -> Iterator[LiveSites]:
+    """Return a factory of shops that are served on loopback, on SQLite and the real clock."""
+    with LiveSites(tmp_path) as sites:
+        yield sites
+
+
+@pytest.fixture
+def served(serve: LiveSites) -> LiveSite:
+    """One such shop."""
+    return serve()
+
+
+@pytest.fixture
+def anna(tmp_path: pathlib.Path) -> Person:
+    """Somebody at a command line, with an empty wallet."""
+    return Person(tmp_path / "anna")
+
+
+@pytest.fixture
+def funded(served: LiveSite, anna: Person) -> Person:
+    """Anna with a ticket of value 8 of the served shop."""
+    with anna.wallet() as wallet:
+        served.fill(wallet, 8)
+    return anna

@@ -31,12 +31,6 @@ BODY = {"text": "ä"}
 
 
 @pytest.fixture
-def serve(tmp_path: pathlib.Path) -> Iterator[LiveSites]:
-    with LiveSites(tmp_path) as sites:
-        yield sites
-
-
-@pytest.fixture
 def site(serve: LiveSites) -> LiveSite:
     return serve()
 
