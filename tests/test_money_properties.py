@@ -40,6 +40,7 @@ from miner.tokens import DENOMINATIONS, Token, finalize, split
 EXAMPLES = int(os.environ.get("TICKETMINER_EXAMPLES", "50"))
 STEPS = 40
 LEASE = 120
+T = t.TypeVar("T")
 
 values = st.lists(st.sampled_from(DENOMINATIONS), max_size=20)
 
@@ -89,6 +90,11 @@ class Try:
         return [token.nonce for token in self.order.tokens]
 
 
+def often(one: T, other: T) -> st.SearchStrategy[T]:
+    """Draw mostly `one`."""
+    return st.sampled_from((one, one, one, one, one, other))
+
+
 class Books(RuleBasedStateMachine):
     """A ledger, and beside it what its books have to say."""
 
@@ -101,6 +107,8 @@ class Books(RuleBasedStateMachine):
         self.spent: set[bytes] = set()
         self.tries: list[Try] = []
         self.earned = self.paid = 0
+        for value in (8, 2, 1, 1):
+            self.earn(value)
 
     def teardown(self) -> None:
         self.mint.database.dispose()
@@ -116,16 +124,16 @@ class Books(RuleBasedStateMachine):
     @rule(data=st.data(), at_once=st.booleans(), single_use=st.booleans())
     def pay(self, data: st.DataObject, at_once: bool, single_use: bool) -> None:
         """Pay with any tickets, spent and held ones among them, at a price and with change that may not fit."""
-        chosen = data.draw(st.lists(st.sampled_from(self.tickets), min_size=1, max_size=4))
+        chosen = self.choose(data)
         worth = sum(self.worth[token.nonce] for token in chosen)
-        price = data.draw(st.integers(1, worth + 1))
-        change = split(max(0, worth - price)) + data.draw(st.sampled_from(([], [], [], [1])))
+        price = data.draw(st.integers(1, worth)) + data.draw(often(0, 1))
+        change = split(max(0, worth - price)) + data.draw(often([], [1]))
         self.attempt(self.new_try(chosen, price, change, kind="pay", single_use=single_use), at_once)
 
     @precondition(lambda self: self.tickets)
     @rule(data=st.data())
     def exchange(self, data: st.DataObject) -> None:
-        chosen = data.draw(st.lists(st.sampled_from(self.tickets), min_size=1, max_size=4, unique=True))
+        chosen = self.choose(data)
         worth = sum(self.worth[token.nonce] for token in chosen)
         wanted = data.draw(st.sampled_from((split(worth), [1] * min(worth, 16), [*split(worth), 1])))
         self.attempt(self.new_try(chosen, 0, wanted, kind="exchange"), at_once=True)
@@ -162,20 +170,36 @@ class Books(RuleBasedStateMachine):
         else:
             self.mint.ledger.release(reservation)
 
+    @precondition(lambda self: any(each.reservations and not each.settled for each in self.tries))
+    @rule(data=st.data(), delivered=st.booleans())
+    def take_over(self, data: st.DataObject, delivered: bool) -> None:
+        """A view outlives its lease while the same credential comes again: the old view can neither settle nor release."""
+        each = data.draw(
+            st.sampled_from([each for each in self.tries if each.reservations and not each.settled])
+        )
+        old = each.reservations.pop()
+        each.reservations.clear()
+        self.clock.advance(LEASE + 1)
+        self.attempt(each, at_once=False)
+        if each.reservations:
+            ledger, new = self.mint.ledger, each.reservations.pop()
+            assert ledger.settle(old) is None if delivered else not ledger.release(old)
+            stored = ledger.settle(new)
+            assert stored is not None, "the new holder lost a payment to the old one"
+            self.book(each, stored)
+
     @precondition(lambda self: any(each.settled and each.order.single_use for each in self.tries))
     @rule(data=st.data(), delivered=st.booleans())
     def use_a_pass(self, data: st.DataObject, delivered: bool) -> None:
         each = data.draw(
             st.sampled_from([each for each in self.tries if each.settled and each.order.single_use])
         )
-        use = self.mint.ledger.begin_use(each.order.payment_id)
-        if use is None:
-            return
-        if delivered:
-            each.uses += self.mint.ledger.finish_use(use)
-        else:
-            self.mint.ledger.abandon_use(use)
-        assert each.uses <= 1, "a pass was used twice"
+        for _ in range(2):
+            use = self.mint.ledger.begin_use(each.order.payment_id)
+            if use is not None:
+                assert each.uses == 0, "a pass was used twice"
+                each.uses += self.mint.ledger.finish_use(use) if delivered else 0
+                self.mint.ledger.abandon_use(use)
 
     @rule(seconds=st.sampled_from((1, LEASE - 1, LEASE + 1, 3600, 86401)))
     def wait(self, seconds: int) -> None:
@@ -186,6 +210,15 @@ class Books(RuleBasedStateMachine):
         prune(self.mint.database, self.mint.settings, self.clock, force=True)
 
     # The books
+
+    def choose(self, data: st.DataObject) -> list[Token]:
+        """Draw tickets, mostly some that nobody has spent or holds, sometimes one twice."""
+        busy = self.spent.union(*(each.inputs for each in self.tries if each.lease_until > self.clock.now()))
+        free = [token for token in self.tickets if token.nonce not in busy]
+        among = free if free and data.draw(often(True, False)) else self.tickets
+        return data.draw(
+            st.lists(st.sampled_from(among), min_size=1, max_size=3, unique=data.draw(often(True, False)))
+        )
 
     def new_try(self, chosen: list[Token], price: int, change: list[int], **members: t.Any) -> Try:
         made = [self.mint.blinded(value) for value in change]
