@@ -165,8 +165,8 @@ class Race:
 
     def _name(self, view: str) -> str:
         if view == "slow":
-            # Views that outlast their lease are taken over for as long as others want the tickets; short ones end that.
-            return f"{self.chance.choice((100, 100, 1700) if self.overdue else (20, 60, 150))}-a"
+            # Longer than the lease of a second: others take the tickets while the view runs.
+            return f"{self.chance.choice((100, 1300) if self.overdue else (20, 60, 150))}-a"
         # One challenge may be answered by many credentials, or by one only.
         return "again" if self.chance.random() < 0.7 else f"n{self._serial}"
 
