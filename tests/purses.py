@@ -5,7 +5,8 @@ from __future__ import annotations
 import typing as t
 
 import httpx
-from fake_site import Clock, FakeSite, private_key, sign, ticket_key
+from fake_keys import private_key, sign, ticket_key
+from fake_site import Clock, FakeSite
 
 from miner import TicketAuth, Wallet
 from miner.payment import find_challenge

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fake_site import NOW, FakeSite
+from fake_keys import NOW
+from fake_site import FakeSite
 from hypothesis import given
 from hypothesis import strategies as st
 

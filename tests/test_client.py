@@ -8,7 +8,8 @@ import sys
 
 import httpx
 import pytest
-from fake_site import DAY, NOW, Clock, private_key, solve, ticket_key
+from fake_keys import DAY, NOW, private_key, ticket_key
+from fake_site import Clock, solve
 from purses import SHOP, deposit
 
 from miner.client import SiteClient

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from fake_site import DAY, NOW
+from fake_keys import DAY, NOW
 from purses import SHOP, deposit
 
 from miner.client import SiteClient

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from fake_site import EPOCH, NOW, FakeSite, private_key, solve, ticket_key
+from fake_keys import EPOCH, NOW, private_key, ticket_key
+from fake_site import FakeSite, solve
 from purses import SHOP, available
 
 from miner.client import SiteClient

@@ -16,7 +16,8 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from bench import Answer, Bench, ScriptedSite, refusal
-from fake_site import NOW, FakeSite, solve
+from fake_keys import NOW
+from fake_site import FakeSite, solve
 from purses import SHOP, available
 
 from miner.cli.download import MAX_NAME, Download, served_name

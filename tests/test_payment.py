@@ -6,7 +6,8 @@ import asyncio
 
 import httpx
 import pytest
-from fake_site import DAY, NOW, FakeSite
+from fake_keys import DAY, NOW
+from fake_site import FakeSite
 from purses import REPORT, SHOP, auth, available
 
 from miner import TicketAuth

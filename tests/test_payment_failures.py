@@ -7,7 +7,7 @@ import contextlib
 
 import httpx
 import pytest
-from fake_site import DAY, NOW
+from fake_keys import DAY, NOW
 from purses import REPORT, SHOP, auth, available
 
 from miner import TicketAuth

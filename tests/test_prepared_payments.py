@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from fake_site import NOW
+from fake_keys import NOW
 from purses import REPORT, SHOP, challenge_of
 
 from miner.client import SiteClient

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fake_site import DAY, NOW, Clock, FakeSite, solve
+from fake_keys import DAY, NOW
+from fake_site import Clock, FakeSite, solve
 
 from miner.client import SiteClient
 from miner.errors import SiteProtocolError, SiteUnreachable

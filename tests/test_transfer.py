@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from fake_site import NOW, Clock, FakeSite, private_key, sign, ticket_key
+from fake_keys import NOW, private_key, sign, ticket_key
+from fake_site import Clock, FakeSite
 
 from miner.client import SiteClient
 from miner.errors import ForeignRequest, SiteUnreachable, WalletError

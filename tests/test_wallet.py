@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from fake_site import EPOCH, NOW, Clock, private_key, sign, ticket_key
+from fake_keys import EPOCH, NOW, private_key, sign, ticket_key
+from fake_site import Clock
 from purses import SHOP, receive, reopen
 
 from miner.errors import KeyMismatch, NotEnoughTickets, WalletError, WrongWords

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from fake_site import ticket_key
+from fake_keys import ticket_key
 from purses import SHOP, receive, reopen
 
 from miner.errors import WalletBusy, WalletDamaged, WalletError, WalletFull, WalletTooNew
