@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Callable
 
 import pytest
+from fake_keys import NOW, ticket_key
 from mints import Mint, make_settings
 from sqlalchemy import Connection, MetaData, create_engine
 
@@ -21,6 +22,7 @@ from flask_ticketminer.errors import (
 )
 from flask_ticketminer.mint.ledger import PaymentOrder, Reservation
 from flask_ticketminer.tables import define_tables
+from miner.wallet import Wallet
 
 
 @pytest.fixture
@@ -137,3 +139,15 @@ def test_a_hosts_pool_of_one_connection_serves_readers_beside_the_writer(tmp_pat
     assert database.read(synchronous) == 2
     database.dispose()
     host.dispose()
+
+
+# A hostile site and the wallet
+
+
+def test_a_site_that_repeats_anothers_keys_in_its_own_name_does_not_keep_the_wallet_from_it(
+    tmp_path: pathlib.Path,
+) -> None:
+    with Wallet.open(tmp_path / "wallet", clock=lambda: NOW) as wallet:
+        wallet.pin("https://evil.example", [ticket_key(1, name="evil.example")])
+        wallet.pin("https://shop.example", [ticket_key(1, name="The Shop")])
+        assert len(wallet.keys("https://shop.example")) == 1

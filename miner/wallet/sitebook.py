@@ -148,7 +148,8 @@ class SiteBook(Notebook):
                 connection.execute(f"DELETE FROM {table} WHERE origin = ?", (origin,))  # noqa: S608
 
     def _check_owner(self, origin: str, keys: t.Sequence[TicketKey]) -> None:
-        claimed = {key.key_id for key in keys if not is_own_name(origin, key.issuer_name)}
+        # A key under another name makes other tickets: whoever repeats a site's keys in its own name does not own them.
+        claimed = {(key.key_id, key.issuer_name) for key in keys if not is_own_name(origin, key.issuer_name)}
         if not claimed:
             return
         pinned = self._store.rows(
@@ -157,7 +158,8 @@ class SiteBook(Notebook):
         owners = {
             row["origin"]
             for row in pinned
-            if row["key_id"] in claimed and is_own_name(row["origin"], row["issuer_name"])
+            if (row["key_id"], row["issuer_name"]) in claimed
+            and is_own_name(row["origin"], row["issuer_name"])
         }
         for owner in sorted(owners - set(self.purses(origin))):
             raise KeyMismatch(
