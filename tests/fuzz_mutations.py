@@ -259,8 +259,10 @@ def _parsed(data: bytes) -> t.Any:
 
 
 def _spoilt_text(pick: Pick, text: str) -> str:
-    what = pick(("char", "char", "cut", "grow", "case", "insert", "replace", "double"))
+    what = pick(("own", "own", "own", "char", "cut", "grow", "case", "insert", "replace", "double"))
     at = pick(range(len(text) + 1))
+    if what == "own" and text:  # well-formed still, as a rule
+        return text[:at] + text[pick(range(len(text)))] + text[at + 1 :]
     if what == "char":
         return text[:at] + pick("AB_-09=+/. \0é\n") + text[at + 1 :]
     if what == "cut":

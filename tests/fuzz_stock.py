@@ -49,11 +49,15 @@ class Stock:
             "job for a fund": lambda: self._post("/job", self._job_request(donate=True, fund="articles")),
             "share": self._share,
             "donated share": self._donated_share,
+            "share that misses": lambda: self._share(hits=False),
+            "share paid before": self._share_paid_before,
             "restore": self._restore,
             "redeem": lambda: self._redeem("/report", [4], [1]),
             "redeem for one use": lambda: self._redeem("/once", [2], [1]),
             "redeem for a donation": lambda: self._redeem(f"{PREFIX}/donate?amount=2&fund=articles", [2], []),
             "exchange": self._exchange,
+            "exchange for a signed output": self._exchange_for_a_signed_output,
+            "spent ticket": self._spent_ticket,
             "form with tickets": lambda: self._form(self._tickets_code([1])),
             "form with too many": lambda: self._form(self._tickets_code([2, 1]), "&donate_rest=yes"),
             "form with payment": lambda: self._form(self._payment_code()),
@@ -111,14 +115,7 @@ class Stock:
     def ticket(self, value: int = 1) -> str:
         """Return a ticket that the ledger issues at once, for a share that nobody found."""
         output = self.output(value)
-        site = self._site
-        key = site.keys.find(bytes.fromhex(output.entry["key-id"]))
-        paid = site.ledger.accept_share(
-            os.urandom(32), os.urandom(32), value=value, key=key, blinded=output.blinded
-        )
-        signature = b64url(t.cast("bytes", paid.signature))
-        self._books.issue(signature, value)
-        return output.ticket(signature)
+        return output.ticket(self._sign(output))
 
     def output(self, value: int) -> Output:
         """Return an output that nobody asked for yet."""
@@ -144,8 +141,37 @@ class Stock:
         reply = self._visitor.post("/job", self._job_request(value=value, **members))
         return t.cast("dict[str, t.Any]", reply.json)
 
-    def _share(self) -> Wire:
-        return self._post("/submit", {**self._visitor.share(self._job(2), self.output(2)), "value": 2})
+    def _sign(self, output: Output) -> str:
+        site, value = self._site, output.entry["value"]
+        key = site.keys.find(bytes.fromhex(output.entry["key-id"]))
+        paid = site.ledger.accept_share(
+            os.urandom(32), os.urandom(32), value=value, key=key, blinded=output.blinded
+        )
+        signature = b64url(t.cast("bytes", paid.signature))
+        self._books.issue(signature, value)
+        return signature
+
+    def _share(self, *, hits: bool = True) -> Wire:
+        job = self._job(2)
+        nonce = next(self._visitor.nonces(job, hits=hits))
+        return self._post("/submit", {**self._visitor.share(job, self.output(2), nonce=nonce), "value": 2})
+
+    def _share_paid_before(self) -> Wire:
+        share = self._share()
+        self._books.note(share.send(self._visitor.app))
+        other = self._visitor.token_request(self.output(2))
+        return self._post("/submit", {**json.loads(share.body), "token_request": other})
+
+    def _exchange_for_a_signed_output(self) -> Wire:
+        output = self.output(1)
+        self._sign(output)
+        return self._post("/redeem", {"payload": {"tickets": [self.ticket(1)], "outputs": [output.member()]}})
+
+    def _spent_ticket(self) -> Wire:
+        ticket = self.ticket(1)
+        paid = self._visitor.pay("/once", self._visitor.credential("/once", [ticket]))
+        self._books.note(paid)
+        return Wire("GET", "/once", tuple(authorization(self._visitor.credential("/once", [ticket])).items()))
 
     def _donated_share(self) -> Wire:
         return self._post("/submit", self._visitor.share(self._job(2, donate=True)))
