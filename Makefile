@@ -16,7 +16,7 @@ require = $(if $(strip $(1)),$(error $(strip $(1))))
 help:
 	@echo "make demo [ONCE=1] [PORT=5000]  start the picture shop, mine and buy a picture from it"
 	@echo "make test [ARGS='-k wallet']    run the test suite"
-	@echo "make mutants                    break the safety lines one at a time; print which test notices"
+	@echo "make mutants [ARGS=fence]       break the safety lines one at a time; print which test notices"
 	@echo "make torture [ARGS='--tenth']   kill, delay, double and reorder everything for 45 minutes; goes on after Ctrl-C"
 	@echo "make lint                       ruff and mypy"
 	@echo "make docs                       build the documentation into docs/_build/html"
