@@ -332,6 +332,13 @@ def main() -> int:
     Words on the command line choose those whose names contain one of them.
     """
     chosen = [mutant for mutant in MUTANTS if any(word in mutant.name for word in sys.argv[1:] or [""])]
+    if not chosen:
+        names = "\n  ".join(mutant.name for mutant in MUTANTS)
+        print(
+            f"no mutant has any of these words in its name: {' '.join(sys.argv[1:])}\n  {names}",
+            file=sys.stderr,
+        )
+        return 2
     tests = sorted({test for mutant in chosen for test in mutant.tests})
     survived = 0
     try:

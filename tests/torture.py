@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import pathlib
 import random
@@ -20,7 +21,7 @@ from torture_batches import BATCH, PARTS, Broken, gaps, play
 from torture_tally import Tally, table
 
 STATE = pathlib.Path(".torture")
-"""Folder of state files (one for each seed) and of evidence."""
+"""Folder of state files (one for each seed and choice of parts) and of evidence."""
 GUESSED = {
     "exactly-once": 0.6,
     "server-kill": 1.5,
@@ -43,10 +44,13 @@ class Run:
     wanted: dict[str, int]
     tallies: dict[str, Tally] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    kept: bool = True
+    """Whether it can be gone on with; a batch that is only repeated cannot."""
 
     @property
     def path(self) -> pathlib.Path:
-        return STATE / f"seed-{self.seed}.json"
+        wanted = hashlib.sha256(json.dumps(self.wanted).encode()).hexdigest()
+        return STATE / f"seed-{self.seed}-{wanted[:8]}.json"
 
     @property
     def finished(self) -> bool:
@@ -56,6 +60,8 @@ class Run:
         return self.tallies[name].rounds if name in self.tallies else 0
 
     def save(self) -> None:
+        if not self.kept:
+            return
         STATE.mkdir(exist_ok=True)
         members = {
             "seed": self.seed,
@@ -148,7 +154,9 @@ def choose(options: argparse.Namespace) -> Run:
             if asked and not run.finished and (run.wanted == wanted or (options.seed and not narrowed)):
                 print(f"going on with the run of seed {run.seed}")
                 return run
-    return Run(options.seed or str(random.SystemRandom().randrange(10**9)), wanted)
+    run = Run(options.seed or str(random.SystemRandom().randrange(10**9)), wanted, kept=not options.first)
+    run.save()
+    return run
 
 
 def label(part: Part) -> str:
