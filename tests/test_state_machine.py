@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from money_world import FAULTS, Fault, Purse, World, quietly
+from money_world import FAULTS, ORIGIN, Fault, Purse, World, quietly
 
 from miner.tokens import b64url, decode_json, unb64url
 from miner.wallet.transfer import decode_tickets
@@ -104,7 +104,11 @@ class Money(RuleBasedStateMachine):
     def pay_for_a_view_that_fails(self, at: int, path: str, fault: Fault) -> None:
         purse = self.purse(at, fault)
         quietly(lambda: purse.get(path))
-        self.moved(0)
+        # With too much change for a header it was paid by redeem, and the pass is left, or on its way.
+        name = f"GET {path}"
+        on_its_way = any(request.resource == name for request in purse.wallet.unanswered(kind="payment"))
+        left = on_its_way or purse.wallet.find_pass(ORIGIN, name) is not None
+        self.moved(0, -1) if left else self.moved(0)
 
     @rule(at=wallets, amount=st.integers(2, 6), fault=faults)
     def donate(self, at: int, amount: int, fault: Fault) -> None:
@@ -134,12 +138,14 @@ class Money(RuleBasedStateMachine):
     @rule(at=wallets, gift=gifts, fault=faults)
     def receive(self, at: int, gift: str, fault: Fault) -> None:
         purse = self.purse(at, fault)
+        nonces = {token.nonce for token in decode_tickets(gift)[1]}
+        # A giver's wallet that was restored since has them already.
+        nonces -= {ticket.nonce for ticket in purse.held("available")}
         before = purse.wallet.balance()
         refused = quietly(lambda: purse.client.receive(gift))
         self.moved(0)
         if refused is None:
-            worth = sum(self.world.worth[token.nonce] for token in decode_tickets(gift)[1])
-            assert purse.wallet.balance() == before + worth
+            assert purse.wallet.balance() == before + sum(self.world.worth[nonce] for nonce in nonces)
 
     @rule(at=wallets, gift=gifts, fault=faults)
     def change_a_gift(self, at: int, gift: str, fault: Fault) -> None:
