@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import sys
 from collections.abc import Callable, Iterator
 
@@ -23,6 +24,10 @@ from visitor import Visitor
 from flask_ticketminer.clock import ManualClock
 from flask_ticketminer.mint.audit import audit
 from miner import SiteClient, Wallet
+
+
+# A shell that starts the suite in the background lets it ignore Ctrl-C, which the programs under test would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def missing(what: str) -> None:
