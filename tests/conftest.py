@@ -25,7 +25,6 @@ from flask_ticketminer.clock import ManualClock
 from flask_ticketminer.mint.audit import audit
 from miner import SiteClient, Wallet
 
-
 # A shell that starts the suite in the background lets it ignore Ctrl-C, which the programs under test would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
