@@ -22,11 +22,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks import postgresql
-from benchmarks.crowd import fill_spent
 from benchmarks.customers import Customers
 from benchmarks.load import Load
 from benchmarks.results import Result, median_ratio, percentile, print_results
 from benchmarks.site import create_app
+from benchmarks.spent import fill_spent
 
 KINDS: dict[str, Callable[[Customers], bytes]] = {
     "bare-view": Customers.bare,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import MetaData, create_engine, insert, text
 
+from flask_ticketminer.prepared import Prepared
 from flask_ticketminer.tables import define_tables
 
 CHUNK = 50_000
@@ -17,16 +18,12 @@ def fill_spent(url: str, key_id: bytes, count: int) -> None:
 
     The nonces are spread evenly, as random ones are, and come in order, since that fills a tree of keys fastest.
     """
-    spent = define_tables(MetaData()).spent
+    insertion = Prepared(insert(define_tables(MetaData()).spent))
     engine = create_engine(url)
     with engine.connect() as connection:
-        raw = connection.connection.dbapi_connection
-        assert raw is not None
-        statement = str(insert(spent).values(key_id=b"", nonce=b"").compile(dialect=engine.dialect))
-        cursor = raw.cursor()
         for nonces in _chunks(count):
-            cursor.executemany(statement, [(key_id, nonce) for nonce in nonces])
-            raw.commit()
+            insertion.run(connection, [{"key_id": key_id, "nonce": nonce} for nonce in nonces])
+            connection.connection.commit()
         connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
     engine.dispose()
 
