@@ -85,19 +85,15 @@ class Ledger(Shares):
             self._statements.insert_payment.run(connection, row)
             holdings.insert_rows(connection, self._statements, plan, held=True)
 
+        def insert() -> None:
+            row = plan.payment_row(RESERVED, self._clock.now(), self._settings.lease)
+            # A reservation lost to a power failure is one that was released: it need not reach the disk before the
+            # settlement that follows it there.
+            self._database.transaction(functools.partial(work, row=row), durable=False)
+
         for _ in range(CONFLICTS):
-            if not self._in_the_way(plan):
-                unit = functools.partial(
-                    work, row=plan.payment_row(RESERVED, self._clock.now(), self._settings.lease)
-                )
-                try:
-                    # A reservation lost to a power failure is one that was released: it need not reach the disk before the
-                    # settlement that follows it there.
-                    self._database.transaction(unit, durable=False)
-                except IntegrityError:
-                    pass
-                else:
-                    return Reservation(order.payment_id, 1, plan)
+            if self._inserted(plan, insert):
+                return Reservation(order.payment_id, 1, plan)
             outcome = self._resolve(plan)
             if outcome is not None:
                 return outcome
@@ -115,15 +111,13 @@ class Ledger(Shares):
             holdings.insert_rows(connection, self._statements, plan, held=False)
             return True
 
+        def insert() -> None:
+            row = plan.payment_row(order.final_state, now, 0)
+            self._counters.transaction(plan.deltas(), functools.partial(work, row=row))
+
         for _ in range(CONFLICTS):
-            if not self._in_the_way(plan):
-                unit = functools.partial(work, row=plan.payment_row(order.final_state, now, 0))
-                try:
-                    self._counters.transaction(plan.deltas(), unit)
-                except IntegrityError:
-                    pass
-                else:
-                    return plan.settled(now, 1)
+            if self._inserted(plan, insert):
+                return plan.settled(now, 1)
             outcome = self._resolve(plan)
             if isinstance(outcome, Reservation):
                 outcome = self.settle(outcome)
@@ -248,6 +242,16 @@ class Ledger(Shares):
     def _payment_with(self, payment_id: bytes) -> Select[t.Any]:
         payment = self._tables.payment
         return select(payment).where(payment.c.payment_id == payment_id)
+
+    def _inserted(self, plan: Plan, insert: t.Callable[[], None]) -> bool:
+        """Run `insert`, which writes the rows of `plan`; return whether nothing stood in their way."""
+        if self._in_the_way(plan):
+            return False
+        try:
+            insert()
+        except IntegrityError:
+            return False
+        return True
 
     def _in_the_way(self, plan: Plan) -> bool:
         """Look whether it is worth while to sign the outputs of `plan`: what is refused anyway shall not buy signatures.
