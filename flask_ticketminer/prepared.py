@@ -9,18 +9,23 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Insert, bindparam, func, insert, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import UpdateBase
 
 Row = Mapping[str, t.Any]
 
+_PIPELINED = "psycopg"
+"""The driver whose ``executemany`` is a pipeline, which logs a warning when one of its rows is refused."""
+
 
 class Prepared:
-    """An INSERT, UPDATE or DELETE whose parameters have names."""
+    """An INSERT of whole rows, or an UPDATE or DELETE whose parameters have names."""
 
     def __init__(self, statement: UpdateBase) -> None:
         self._statement = statement
+        self._arrays: str | None = None
         self._compiled: dict[str, tuple[str, Sequence[str] | None]] = {}
 
     def run(self, connection: Connection, rows: Row | Sequence[Row]) -> int:
@@ -41,6 +46,12 @@ class Prepared:
             return run_raw(connection, sql, _ordered(names, rows))
         if len(rows) == 1:
             return run_raw(connection, sql, _ordered(names, rows[0]))
+        if dialect.driver == _PIPELINED and isinstance(self._statement, Insert):
+            # A stranger can have rows refused at will, and a warning each time would flood the site's log.
+            columns = self._statement.table.columns.keys()
+            if self._arrays is None:
+                self._arrays = str(_from_arrays(self._statement.table).compile(dialect=dialect))
+            return run_raw(connection, self._arrays, {name: [row[name] for row in rows] for name in columns})
         return run_raw(connection, sql, [_ordered(names, row) for row in rows], many=True)
 
 
@@ -66,6 +77,13 @@ def run_raw(connection: Connection, sql: str, values: t.Any = (), *, many: bool 
         ) from error
     finally:
         cursor.close()
+
+
+def _from_arrays(table: t.Any) -> Insert:
+    """Return PostgreSQL's INSERT of any number of rows, in their order, that takes each column's values as an array."""
+    arrays = [bindparam(column.name, type_=ARRAY(column.type)) for column in table.columns]
+    rows = func.unnest(*arrays).table_valued(*table.columns.keys()).render_derived()
+    return insert(table).from_select(table.columns.keys(), select(*rows.columns))
 
 
 def _ordered(names: Sequence[str] | None, row: Row) -> t.Any:

@@ -84,3 +84,13 @@ def test_one_statement_serves_several_databases(make_mint: Callable[..., Mint], 
         in_transaction(mint, lambda connection: insertion.run(connection, row))
         count = mint.database.read(lambda c: c.execute(select(func.count()).select_from(table)).scalar_one())
         assert count == 1
+
+
+def test_many_rows_refused_at_once_log_nothing(
+    mint: Mint, statements: Statements, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [ticket()] * 500
+    for _ in range(5):
+        with pytest.raises(IntegrityError):
+            in_transaction(mint, lambda connection: statements.insert_spent.run(connection, rows))
+    assert caplog.messages == []
