@@ -23,7 +23,8 @@
     ├── ConfigError                the command line's configuration file cannot be used
     ├── FileError                  a download cannot be written where it should go
     └── PaymentFailed              the site took no payment, or took it and does not deliver
-        └── AlreadyDelivered       paid and delivered once before; the change is in the wallet
+        ├── AlreadyDelivered       paid and delivered once before; the change is in the wallet
+        └── FarBehind              more has to be asked of the site than one request may become; recovering does it
 
 Apart from these, ``miner.tokens`` raises ``CodecError``, a ``ValueError``, for what is not encoded as it must be.
 """
@@ -187,3 +188,7 @@ class PaymentFailed(MinerError):
 
 class AlreadyDelivered(PaymentFailed):
     """This payment was used for its one delivery; its change has been filed."""
+
+
+class FarBehind(PaymentFailed):
+    """The wallet has more to ask of the site than fits into one request; ``SiteClient.recover`` has no such bound."""

@@ -24,7 +24,7 @@ EXPECTED = frozenset(
 )
 """What may become of a task besides, because the other copy was faster.
 
-The last is httpx's bound on one auth flow, in which a wallet that is far behind cannot catch up; ``recover`` can.
+The last is the bound on one request of a program, in which a wallet that is far behind cannot catch up; ``recover`` can.
 """
 
 

@@ -19,6 +19,7 @@ from miner.client import SiteClient
 from miner.errors import (
     UNDECIDED,
     AlreadyDelivered,
+    FarBehind,
     MinerError,
     NotEnoughTickets,
     PaymentFailed,
@@ -271,10 +272,10 @@ def _named(step: t.Callable[[], str]) -> str:
         return step()
     except AlreadyDelivered:
         return "delivered before"
+    except FarBehind:
+        return "more than 20 requests"
     except (SiteUnreachable, httpx.TransportError):
         return "unreachable"
-    except httpx.TooManyRedirects:
-        return "more than 20 requests"  # httpx counts those of an auth flow as redirects
     except NotEnoughTickets:
         return "not enough tickets"
     except SiteRefused as error:

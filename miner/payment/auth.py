@@ -8,7 +8,7 @@ import typing as t
 import anyio
 import httpx
 
-from miner.errors import ForeignRequest
+from miner.errors import FarBehind, ForeignRequest
 from miner.payment.bounded import bound
 from miner.payment.budget import Budget
 from miner.payment.payer import Payer
@@ -16,6 +16,9 @@ from miner.payment.sealed import SealedHeaders
 from miner.payment.steps import Send, Wait
 from miner.transport import Call, Reply, lower_headers, origin_of, too_large
 from miner.wallet import Wallet
+
+MAX_REQUESTS = 21
+"""Requests that may become of one: httpx counts those of an auth as redirects, and allows 20 after the first."""
 
 _Flow: t.TypeAlias = t.Generator[httpx.Request | Wait, httpx.Response | None, None]
 
@@ -27,6 +30,8 @@ class TicketAuth(httpx.Auth):
     request has paid is not lost: the same request sends the same payment again.
 
     :param allow_http: pay over plain http to another machine, too.
+    :param max_requests: requests that one request may become, with what the wallet has to ask besides; more than the client's
+        ``max_redirects`` and one end in httpx's own ``TooManyRedirects``.
     :param sleep, async_sleep: how the sync and async flows let seconds pass while a site is busy.
     :raises BudgetExceeded, NotEnoughTickets, PaymentFailed, SecurityError: out of the client's request methods.
     """
@@ -39,6 +44,7 @@ class TicketAuth(httpx.Auth):
         budget: int | None = 20,
         *,
         allow_http: bool = False,
+        max_requests: int = MAX_REQUESTS,
         sleep: t.Callable[[float], None] = time.sleep,
         async_sleep: t.Callable[[float], t.Awaitable[None]] = anyio.sleep,
     ) -> None:
@@ -47,6 +53,7 @@ class TicketAuth(httpx.Auth):
         self._async_sleep = async_sleep
         self._budget = Budget(budget)
         self._allow_http = allow_http
+        self._max_requests = max_requests
         self._payers: dict[str, Payer] = {}
 
     @property
@@ -93,8 +100,12 @@ class TicketAuth(httpx.Auth):
             request.method, str(request.url), request.content, authorization="Authorization" in own
         )
         step: Call | Send | Wait | None = next(steps, None)
+        sent = 0
         while step is not None:
             reply: Reply | None = None
+            sent += not isinstance(step, Wait)
+            if sent > self._max_requests:
+                raise _far_behind(payer.origin, self._max_requests)
             if isinstance(step, Wait):
                 yield step
             elif isinstance(step, Call):
@@ -121,6 +132,13 @@ def _advance(flow: _Flow, response: httpx.Response | None) -> httpx.Request | Wa
         return flow.send(response)
     except StopIteration:
         return None
+
+
+def _far_behind(origin: str, count: int) -> FarBehind:
+    return FarBehind(
+        f"This wallet has more to ask of {origin} than fits into one request of a program ({count} requests in all). Nothing is "
+        f"lost. Catch up with ticketminer wallet recover {origin}, or SiteClient.recover(), and try again."
+    )
 
 
 def _wants_body(step: httpx.Request, request: httpx.Request, response: httpx.Response) -> bool:
