@@ -106,33 +106,34 @@ def new_challenge(
 def read_challenge(secrets: Secrets, echo: object) -> Challenge:
     """Return the challenge that `echo` (a credential's ``challenge`` member) repeats, expired or not.
 
-    :raises MalformedCredential: it is not an object of strings.
+    Parameters that the draft does not know are ignored; of those it knows, only ``description`` is beyond the MAC.
+
+    :raises MalformedCredential: it is not an object, lacks ``id``, or a parameter is no string.
     :raises ChallengeAltered: this site did not make it.
     """
-    if not isinstance(echo, dict) or not all(isinstance(value, str) for value in echo.values()):
+    parameters = {name: echo[name] for name in _ECHO if name in echo} if isinstance(echo, dict) else {}
+    if "id" not in parameters or not all(isinstance(value, str) for value in parameters.values()):
         raise MalformedCredential(
             "The credential's challenge must repeat the parameters of WWW-Authenticate."
         )
-    if set(echo) - set(_ECHO) or "id" not in echo:
-        raise MalformedCredential(
-            "The credential's challenge must repeat the parameters of WWW-Authenticate, no others."
-        )
     try:
-        tag = unb64url(echo["id"], size=32)
+        tag = unb64url(parameters["id"], size=32)
     except CodecError as error:
         raise ChallengeAltered(
             "This challenge was not made by this site: request the resource again."
         ) from error
-    if not secrets.mac_matches(_PURPOSE, _slots(echo), tag):
+    if not secrets.mac_matches(_PURPOSE, _slots(parameters), tag):
         raise ChallengeAltered(
             "This challenge was not made by this site, or was altered: request the resource again for a fresh one."
         )
-    parameters = {name: echo[name] for name in _ECHO if name in echo}
     try:
-        request, opaque = decode_json(unb64url(echo["request"])), decode_json(unb64url(echo["opaque"]))
+        request, opaque = (
+            decode_json(unb64url(parameters["request"])),
+            decode_json(unb64url(parameters["opaque"])),
+        )
         return Challenge(
             parse_amount(request["amount"]),
-            int(dt.datetime.fromisoformat(echo["expires"]).timestamp()),
+            int(dt.datetime.fromisoformat(parameters["expires"]).timestamp()),
             opaque["method"],
             opaque["resource"],
             unb64url(opaque["binding"]),

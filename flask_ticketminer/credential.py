@@ -74,17 +74,19 @@ def header_credential(settings: Settings, secrets: Secrets) -> Credential | None
             continue
         if other and field != name:
             raise MalformedCredential(f"Send the Payment credential in the {name} header field.")
-        return _decode_header(text.strip(" "), settings, secrets)
+        return _decode_header(field, text.strip(" "), settings, secrets)
     return None
 
 
-def _decode_header(text: str, settings: Settings, secrets: Secrets) -> Credential:
+def _decode_header(field: str, text: str, settings: Settings, secrets: Secrets) -> Credential:
     if len(text) > MAX_HEADER:
         raise MalformedCredential(
             f"A credential over {MAX_HEADER} characters does not fit a header: POST it to {settings.url_prefix}/redeem.",
             cause="wrong-size",
         )
-    credential = decode_credential(text, settings, secrets)
+    credential = decode_credential(
+        text, settings, secrets, name=f"The Payment credential in the {field} header field"
+    )
     if len(credential.outputs) > MAX_HEADER_OUTPUTS:
         raise TooManyOutputs(
             f"A credential in a header has at most {MAX_HEADER_OUTPUTS} outputs: POST it to {settings.url_prefix}/redeem."
@@ -92,10 +94,16 @@ def _decode_header(text: str, settings: Settings, secrets: Secrets) -> Credentia
     return credential
 
 
-def decode_credential(text: str, settings: Settings, secrets: Secrets) -> Credential:
-    """Return the credential in base64url `text`."""
+def decode_credential(
+    text: str, settings: Settings, secrets: Secrets, *, name: str = "The credential"
+) -> Credential:
+    """Return the credential in base64url `text`.
+
+    :param name: what the text is, at the beginning of a sentence.
+    :raises PaymentProblem: as :func:`read_credential` does.
+    """
     try:
-        members = decode_json(unb64url(text, name="The credential"))
+        members = decode_json(unb64url(text, name=name), name=name)
     except CodecError as error:
         raise MalformedCredential(str(error), cause=error.cause) from error
     return read_credential(members, settings, secrets, exchange=False)
@@ -106,12 +114,14 @@ def read_credential(
 ) -> Credential:
     """Return the credential in the JSON object `members`.
 
+    Members that the draft may gain are ignored (its section "Versioning") and are no part of the payment's identity; the payload
+    is ours, and has no others.
+
     :param exchange: whether a credential without challenge is meant.
-    :raises PaymentProblem: a member is missing, unknown, malformed or too long, or the challenge is not ours.
+    :raises PaymentProblem: a member is missing, malformed or too long, or the challenge is not ours.
     """
-    expected = {"payload"} if exchange else {"challenge", "payload"}
-    if not expected <= set(members) or set(members) - expected - {"source"}:
-        raise MalformedCredential("A credential has the members challenge, payload and, if need be, source.")
+    if not ({"payload"} if exchange else {"challenge", "payload"}) <= set(members):
+        raise MalformedCredential("A credential has the members challenge and payload.")
     payload = members["payload"]
     if not isinstance(payload, dict) or not {"tickets"} <= set(payload) <= {"tickets", "outputs"}:
         raise MalformedCredential("The payload has the members tickets and outputs.")

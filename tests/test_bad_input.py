@@ -197,6 +197,25 @@ def test_a_malformed_credential_gets_a_fresh_challenge(visitor: Visitor) -> None
     assert reply.headers["WWW-Authenticate"].startswith("Payment id=")
 
 
+@pytest.mark.parametrize("text", ["YWJj", "W10", "%%%"])
+@pytest.mark.parametrize("field", ["Authorization", "Payment-Authorization"])
+def test_the_fault_of_a_header_is_told_of_that_header(
+    make_site: Callable[..., Shop], field: str, text: str
+) -> None:
+    visitor = Visitor(make_site(TICKETMINER_USES_AUTHORIZATION=field != "Authorization").app)
+    detail = visitor.get("/once", headers={field: f"Payment {text}"}).json["detail"]
+    assert detail.startswith(f"The Payment credential in the {field} header field must be")
+
+
+def test_unknown_members_of_a_credential_make_no_other_payment(shop: Shop, visitor: Visitor) -> None:
+    credential = visitor.credential("/once", [visitor.ticket()])
+    assert visitor.pay("/once", {**credential, "new": 1}).status_code == 200
+    echo = {**credential["challenge"], "new": "x"}
+    again = visitor.pay("/once", {**credential, "challenge": echo})
+    assert cause(again) == (409, "already-delivered")
+    assert shop.balanced()
+
+
 @pytest.mark.parametrize(
     "body",
     [

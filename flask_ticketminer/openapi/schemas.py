@@ -231,7 +231,10 @@ def _challenge() -> Schema:
             "description": _TEXT,
         },
         optional=("digest", "header", "description"),
-    ) | {"description": "The parameters of WWW-Authenticate, unchanged."}
+    ) | {
+        "additionalProperties": True,
+        "description": "The parameters of WWW-Authenticate, unchanged; unknown ones are ignored.",
+    }
 
 
 def _redeem_request(settings: Settings) -> Schema:

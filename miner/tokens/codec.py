@@ -75,9 +75,10 @@ def jcs(value: t.Any) -> bytes:
     return rfc8785.dumps(value)
 
 
-def decode_json(data: bytes) -> dict[str, t.Any]:
+def decode_json(data: bytes, *, name: str = "The body") -> dict[str, t.Any]:
     """Return the JSON object in `data`, or refuse it: no floats, no duplicate members, no lone surrogates.
 
+    :param name: what it is, at the beginning of a sentence.
     :raises CodecError: ``malformed-json``.
     """
     try:
@@ -88,9 +89,9 @@ def decode_json(data: bytes) -> dict[str, t.Any]:
     except CodecError:
         raise
     except (ValueError, RecursionError) as error:
-        raise CodecError("malformed-json", "The body must be one JSON object in UTF-8.") from error
+        raise CodecError("malformed-json", f"{name} must be one JSON object in UTF-8.") from error
     if not isinstance(value, dict):
-        raise CodecError("malformed-json", "The body must be a JSON object.")
+        raise CodecError("malformed-json", f"{name} must be a JSON object.")
     return value
 
 
