@@ -17,10 +17,10 @@
         ├── Conflict (409)               StaleJob, DuplicateShare, OutputAlreadySigned, TicketInUse, InProgress,
         │                                AlreadyDelivered
         ├── PaymentProblem (402)         PaymentRequired, MalformedCredential, ChallengeAltered, ChallengeExpired,
-        │                                WrongResource, WrongBody, PriceChanged, NotEnough, AmountMismatch,
-        │                                TooManyTickets, TooManyOutputs, TicketRepeated, OutputRepeated,
-        │                                KeyNotSigning, UnknownKey, RetiredKey, ExpiredKey, ForeignTicket,
-        │                                BadSignature, TicketSpent, PassInvalid
+        │                                WrongResource, WrongBody, PriceChanged, PaymentReleased, NotEnough,
+        │                                AmountMismatch, TooManyTickets, TooManyOutputs, TicketRepeated,
+        │                                OutputRepeated, KeyNotSigning, UnknownKey, RetiredKey, ExpiredKey,
+        │                                ForeignTicket, BadSignature, TicketSpent, PassInvalid
         └── Unavailable (503)            Busy, DatabaseBusy, OutcomeUnknown, MintUnavailable
 """
 
@@ -285,6 +285,14 @@ class WrongBody(PaymentProblem):
 class PriceChanged(PaymentProblem):
     cause = "price-changed"
     title = "The price has changed"
+    code = "invalid-challenge"
+
+
+class PaymentReleased(PaymentProblem):
+    """The view failed under this payment, which is over with that: a late copy of the request must not pay."""
+
+    cause = "payment-released"
+    title = "This payment was given back"
     code = "invalid-challenge"
 
 

@@ -84,6 +84,13 @@ MUTANTS = (
         ("test_ledger.py::test_after_the_lease_the_same_credential_takes_over_and_the_zombie_cannot_settle",),
     ),
     Mutant(
+        "a payment that failed stays over",
+        SITE + "mint/ledger.py",
+        "if stored.state == FAILED:",
+        "if False:",
+        ("test_ledger.py::test_a_payment_that_failed_is_over_for_late_copies_of_its_request",),
+    ),
+    Mutant(
         "one ticket twice in a request",
         SITE + "mint/ledger.py",
         "if len({(token.key_id, token.nonce) for token in tokens}) != len(tokens):",

@@ -121,6 +121,15 @@ def test_a_view_that_fails_gives_the_tickets_back(shop: Shop, visitor: Visitor, 
     assert shop.balanced()
 
 
+def test_a_late_copy_of_a_failed_request_neither_pays_nor_runs_the_view(shop: Shop, visitor: Visitor) -> None:
+    credential = visitor.credential("/broken/500", [visitor.ticket()])
+    visitor.pay("/broken/500", credential)
+    late = visitor.pay("/broken/500", credential)
+    assert (cause(late), "WWW-Authenticate" in late.headers) == ((402, "payment-released"), True)
+    assert cause(visitor.post("/redeem", credential)) == (402, "payment-released")
+    assert shop.balanced()
+
+
 def test_a_view_that_raises_gives_the_tickets_back(visitor: Visitor) -> None:
     ticket = visitor.ticket()
     with pytest.raises(LookupError):

@@ -25,6 +25,7 @@ from flask_ticketminer.errors import (
     NotEnough,
     OutputAlreadySigned,
     OutputRepeated,
+    PaymentReleased,
     Problem,
     TicketInUse,
     TicketRepeated,
@@ -35,6 +36,7 @@ from flask_ticketminer.errors import (
 )
 from flask_ticketminer.mint.ledger import Reservation, StoredPayment
 from flask_ticketminer.mint.restore import find_signatures
+from flask_ticketminer.mint.retirement import prune
 from flask_ticketminer.mint.spent import SpentFiles
 from flask_ticketminer.mint.statistics import fund_total, statistics
 
@@ -141,19 +143,35 @@ def test_released_tickets_can_be_spent_again_by_anyone(mint: Mint) -> None:
     assert mint.ledger.pay_at_once(mint.order([ticket])).price == 1
 
 
-def test_a_released_payment_is_reserved_again_with_a_higher_fence_and_the_same_outputs(mint: Mint) -> None:
+def give_up(mint: Mint, order: t.Any) -> Reservation:
+    """Reserve `order` and let its lease end, as after a crash; somebody tidies up."""
+    reserved = reserve(mint, order)
+    mint.clock.advance(mint.settings.lease)
+    assert prune(mint.database, mint.settings, mint.clock, force=True).released == 1
+    return reserved
+
+
+def test_a_payment_that_failed_is_over_for_late_copies_of_its_request(mint: Mint) -> None:
     order = mint.order([mint.ticket(8)], price=3)
-    first = reserve(mint, order)
-    mint.ledger.release(first)
+    mint.ledger.release(reserve(mint, order))
+    with pytest.raises(PaymentReleased):
+        mint.ledger.reserve(order)
+    with pytest.raises(PaymentReleased):
+        mint.ledger.pay_at_once(order)
+
+
+def test_a_given_up_payment_is_reserved_again_with_a_higher_fence_and_the_same_outputs(mint: Mint) -> None:
+    order = mint.order([mint.ticket(8)], price=3)
+    first = give_up(mint, order)
     second = reserve(mint, order)
     assert (second.fence, second.signatures) == (first.fence + 1, first.signatures)
     assert mint.ledger.settle(second) is not None
 
 
-def test_a_released_payment_whose_ticket_was_spent_elsewhere_is_refused(mint: Mint) -> None:
+def test_a_given_up_payment_whose_ticket_was_spent_elsewhere_is_refused(mint: Mint) -> None:
     ticket = mint.ticket()
     order = mint.order([ticket])
-    mint.ledger.release(reserve(mint, order))
+    give_up(mint, order)
     mint.ledger.pay_at_once(mint.order([ticket]))
     with pytest.raises(TicketSpent):
         mint.ledger.reserve(order)

@@ -54,6 +54,12 @@ def test_two_winners_of_one_ticket_are_noticed(till: Till) -> None:
     assert verdict.doubled == 1
 
 
+def test_a_payment_made_after_it_was_given_back_is_noticed(till: Till) -> None:
+    coin = till.coin(2)
+    answers = [Answer(0, "header", 402, "payment-released"), won(0, bought(coin))]
+    assert judge([bought(coin)], answers, {coin.name}).lost == 1
+
+
 def test_two_deliveries_of_one_payment_are_noticed(till: Till) -> None:
     coin = till.coin(2)
     answer = won(0, bought(coin))

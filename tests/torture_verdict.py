@@ -19,12 +19,15 @@ ALLOWED = frozenset(
         "already-delivered",
         "pass-invalid",
         "view-failed",
+        "payment-released",
     }
 )
+DECIDED = ("ticket-spent", "view-failed", "payment-released")
+"""Causes after which a credential need not have been granted."""
 """The only causes for which a request may be refused while everybody spends the same tickets.
 
 ``already-delivered`` brings the receipt of one's own payment; ``pass-invalid`` is a pass for one use that was used before;
-``view-failed`` is a view that fails on purpose.
+``view-failed`` is a view that fails on purpose, and ``payment-released`` what a late copy of that request is told.
 """
 BUSY = frozenset({"database-busy"})
 """503 with ``Retry-After``: counted apart, and repeated until it is decided."""
@@ -117,10 +120,7 @@ def _judge_credential(
     verdict: Verdict, number: int, credential: Credential, answers: t.Sequence[Answer]
 ) -> None:
     granted = [answer for answer in answers if answer.granted]
-    undecided = (
-        answers and not granted and not any(a.cause in ("ticket-spent", "view-failed") for a in answers)
-    )
-    if undecided:
+    if answers and not granted and not any(answer.cause in DECIDED for answer in answers):
         verdict.problems.append(f"credential {number} was never decided: {answers[-1].cause}")
     deliveries = [answer for answer in answers if answer.delivered]
     if credential.once and len(deliveries) > 1:
@@ -130,6 +130,8 @@ def _judge_credential(
             verdict.double(1, f"credential {number} was delivered without a receipt")
         return
     verdict.winners.append(number)
+    if any(answer.cause == "payment-released" for answer in answers):
+        verdict.lose(len(credential.coins), f"credential {number} was paid after it had been given back")
     if len({(answer.reference, answer.amount, answer.change) for answer in granted}) != 1:
         verdict.double(1, f"credential {number} got different receipts")
     receipt = granted[0]

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, or_, select, update
 
 from flask_ticketminer.errors import OutputAlreadySigned, TicketInUse, TicketSpent
-from flask_ticketminer.mint.orders import RELEASED, RESERVED, Plan
+from flask_ticketminer.mint.orders import FAILED, RELEASED, RESERVED, Plan
 from flask_ticketminer.mint.statements import Statements
 from flask_ticketminer.tables import Tables
 
@@ -52,16 +52,17 @@ def release(
 ) -> bool:
     """Give the tickets of a reserved payment back and forget its outputs; return whether this call did.
 
-    :param fence: only while the payment is in these hands.
-    :param overdue_at: only when its lease is over at this time.
+    :param fence: only while the payment is in these hands, whose view has failed: the payment is over.
+    :param overdue_at: only when its lease is over at this time; the same credential may still pay.
     """
     payment = tables.payment
     condition = and_(payment.c.payment_id == payment_id, payment.c.state == RESERVED)
+    state = RELEASED if fence is None else FAILED
     if fence is not None:
         condition = and_(condition, payment.c.fence == fence)
     if overdue_at is not None:
         condition = and_(condition, payment.c.lease_until <= overdue_at)
-    if connection.execute(update(payment).where(condition).values(state=RELEASED, change=b"")).rowcount != 1:
+    if connection.execute(update(payment).where(condition).values(state=state, change=b"")).rowcount != 1:
         return False
     for links, rows, column in (
         (tables.payment_input, tables.spent, "nonce"),

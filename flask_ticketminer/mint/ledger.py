@@ -21,6 +21,7 @@ from flask_ticketminer.errors import (
     ForeignTicket,
     InProgress,
     OutputRepeated,
+    PaymentReleased,
     RetiredKey,
     TicketRepeated,
     TooManyTickets,
@@ -29,6 +30,7 @@ from flask_ticketminer.mint import holdings
 from flask_ticketminer.mint.denominations import check_amounts
 from flask_ticketminer.mint.keys import MintKey
 from flask_ticketminer.mint.orders import (
+    FAILED,
     PAID,
     RELEASED,
     RESERVED,
@@ -76,6 +78,7 @@ class Ledger(Shares):
         :param verified: :meth:`verify` has passed on these very tickets.
         :raises PaymentProblem: something is wrong with the order; nothing was spent.
         :raises InProgress: the same credential is under way elsewhere.
+        :raises PaymentReleased: what it paid for has failed.
         :raises TicketInUse: another payment holds some tickets.
         :raises OutputAlreadySigned: an output was signed before; nothing was spent.
         """
@@ -156,7 +159,11 @@ class Ledger(Shares):
         return settled
 
     def release(self, reservation: Reservation) -> bool:
-        """Give the tickets back and forget the outputs; return whether the reservation was still ours."""
+        """Give the tickets back and forget the outputs: what was paid for has failed.
+
+        Returns whether the reservation was still ours. The payment is over, so that a late copy of its request cannot
+        pay for what its sender has been told was not delivered.
+        """
         return self._database.transaction(
             lambda connection: holdings.release(
                 connection, self._tables, reservation.payment_id, fence=reservation.fence
@@ -276,6 +283,10 @@ class Ledger(Shares):
             return None
         if stored.is_settled:
             return stored
+        if stored.state == FAILED:
+            raise PaymentReleased(
+                "The page failed under this payment, and its tickets were given back. Nothing was spent; pay anew."
+            )
         now = self._clock.now()
         if stored.state == RESERVED and stored.lease_until > now:
             raise _in_progress(stored, now)

@@ -3,10 +3,14 @@
 ::
 
     (new) ──reserve──▶ reserved ──settle──▶ settled                    the resource was delivered
-                        │    ▲        └───▶ paid ──begin_use──▶ using ──finish_use──▶ used
-                     release reserve          ▲                   │     a pass for one use
-                        ▼    │                └────abandon_use────┘
-                       released
+                       │ │  ▲         └───▶ paid ──begin_use──▶ using ──finish_use──▶ used
+                       │ │  │                 ▲                   │     a pass for one use
+                       │ │ reserve            └────abandon_use────┘
+                       │ ▼  │
+                       │ released           its lease ended: nobody was told what became of its view
+                    release
+                       ▼
+                     failed                 its view failed, and whoever paid was told: it is over
 
 Every step compares the state and the fencing number that it read and raises the number when the payment changes hands, so
 whoever lost a payment to another process cannot write it any more.
@@ -26,7 +30,7 @@ from flask_ticketminer.mint.denominations import Kind
 from flask_ticketminer.mint.keys import MintKey
 from miner.tokens import MODULUS_SIZE, Token
 
-RESERVED, RELEASED, SETTLED = "reserved", "released", "settled"
+RESERVED, RELEASED, FAILED, SETTLED = "reserved", "released", "failed", "settled"
 PAID, USING, USED = "paid", "using", "used"
 
 

@@ -36,6 +36,7 @@ PAID = (
     errors.ChallengeAltered,
     errors.ChallengeExpired,
     errors.PriceChanged,
+    errors.PaymentReleased,
     errors.NotEnough,
     errors.AmountMismatch,
     errors.TooManyTickets,

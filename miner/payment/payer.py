@@ -39,6 +39,7 @@ _MENDED = (
     "price-changed",
     "key-not-signing",
     "output-already-signed",
+    "payment-released",
     "ticket-spent",
     "unknown-key",
 )
