@@ -8,6 +8,7 @@
     │   ├── WalletTooNew           a later version wrote it
     │   ├── WalletFull             the disk is full; nothing was lost
     │   ├── WalletBusy             another process holds the wallet
+    │   ├── TicketsTaken           tickets chosen for a request were used by another before it was written down
     │   ├── WrongWords             backup words that are misspelt, incomplete or of the other kind
     │   └── NotEnoughTickets       the balance, or what can be made of it, does not cover the amount
     ├── SiteError                  the other side
@@ -59,6 +60,10 @@ class WalletDamaged(WalletError):
 
 class WalletTooNew(WalletError):
     """A later version of the program wrote this wallet."""
+
+
+class TicketsTaken(WalletError):
+    """Tickets that were chosen are not free any more: another request of this wallet has them, or they are spent."""
 
 
 class WalletFull(WalletError):

@@ -166,6 +166,32 @@ def test_a_lost_exchange_does_not_write_off_what_the_other_copy_did_not_spend(
     assert pair.known() == pair.unspent() == 16
 
 
+def test_a_split_goes_on_with_other_tickets_when_the_other_copy_has_spent_its_choice(
+    copies: Callable[..., Copies],
+) -> None:
+    pair = copies(8, 4)
+    assert pair.get(0, "/report").status_code == 200
+    pair.client(1).make_exact(3)
+    assert (pair.wallets[1].balance(), pair.unspent(), pair.written_off()) == (9, 9, [])
+
+
+def test_a_split_goes_on_with_other_tickets_when_another_program_takes_its_choice(
+    copies: Callable[..., Copies],
+) -> None:
+    pair = copies(8, 4)
+    paid: list[int] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/ticketminer/" and not paid:
+            paid.append(0)
+            paid[0] = pair.get(0, "/report").status_code
+        return pair.site.handle(request)
+
+    client = SiteClient(SHOP, pair.wallets[0], httpx.Client(transport=httpx.MockTransport(handle)))
+    client.make_exact(3)
+    assert (paid, pair.wallets[0].balance(), pair.unspent()) == ([200], 9, 9)
+
+
 def test_the_same_payment_by_both_copies_is_not_made_twice_in_silence(copies: Callable[..., Copies]) -> None:
     pair = copies(8)
     assert pair.get(0, "/report").status_code == 200

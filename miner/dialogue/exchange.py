@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from miner import answers
 from miner.dialogue.booking import settle_change
 from miner.dialogue.conversation import Conversation, encode
 from miner.dialogue.recovery import reconcile
-from miner.errors import ForeignRequest, SiteRefused, WalletError
+from miner.errors import ForeignRequest, SiteRefused, TicketsTaken, WalletError
 from miner.service import TicketKey
 from miner.tokens import Token, b64url, verify
 from miner.transport import Steps
@@ -20,6 +21,10 @@ RENEW_WITHIN = 7 * 86_400
 """Seconds before its end from which on a ticket is exchanged for a new one."""
 CHUNK = 32
 """Tickets of one exchange; their value never needs more outputs than that."""
+CHOICES = 3
+"""Times tickets are chosen when others are faster: another program with this wallet, or a copy of it."""
+P = t.ParamSpec("P")
+T = t.TypeVar("T")
 
 
 def exchange_steps(
@@ -66,6 +71,25 @@ def exchange_steps(
     raise AssertionError("The loop returns or raises.")
 
 
+def _chosen_again(step: t.Callable[P, Steps[T]]) -> t.Callable[P, Steps[T]]:
+    """Let `step` choose tickets again when those it had chosen are gone, and booked so, by the time they are sent."""
+
+    @functools.wraps(step)
+    def steps(*args: P.args, **kwargs: P.kwargs) -> Steps[T]:
+        for _ in range(CHOICES - 1):
+            try:
+                return (yield from step(*args, **kwargs))
+            except TicketsTaken:
+                continue
+            except SiteRefused as error:
+                if error.cause != "ticket-spent":
+                    raise
+        return (yield from step(*args, **kwargs))
+
+    return steps
+
+
+@_chosen_again
 def exact_steps(talk: Conversation, amount: int) -> Steps[None]:
     """Make sure that some tickets add up to exactly `amount`."""
     selection = choose(_free(talk), amount)
@@ -77,22 +101,37 @@ def exact_steps(talk: Conversation, amount: int) -> Steps[None]:
 
 def join_steps(talk: Conversation) -> Steps[int]:
     """Swap many small tickets for few large ones; return by how many they became fewer."""
-    service = yield from talk.service()
     before = len(_free(talk))
-    while True:
-        free = _free(talk)
-        for start in range(0, len(free), CHUNK):
-            chunk = free[start : start + CHUNK]
-            values = make(sum(ticket.value for ticket in chunk), service.denominations)
-            if len(values) < len(chunk):
-                yield from exchange_steps(talk, chunk, values)
-                break
-        else:
-            return before - len(free)
+    while (yield from _join_some(talk)):
+        pass
+    return before - len(_free(talk))
+
+
+@_chosen_again
+def _join_some(talk: Conversation) -> Steps[bool]:
+    """Swap the first tickets that can become fewer; return whether there were any."""
+    service = yield from talk.service()
+    free = _free(talk)
+    for start in range(0, len(free), CHUNK):
+        chunk = free[start : start + CHUNK]
+        values = make(sum(ticket.value for ticket in chunk), service.denominations)
+        if len(values) < len(chunk):
+            yield from exchange_steps(talk, chunk, values)
+            return True
+    return False
 
 
 def renew_steps(talk: Conversation) -> Steps[int]:
     """Swap the tickets that near their end for new ones; return their value."""
+    renewed = 0
+    while value := (yield from _renew_some(talk)):
+        renewed += value
+    return renewed
+
+
+@_chosen_again
+def _renew_some(talk: Conversation) -> Steps[int]:
+    """Swap the first tickets that near their end; return their value, 0 when there are none."""
     service = yield from talk.service()
     horizon = talk.now() + RENEW_WITHIN
     keys = {key.key_id: key for key in talk.wallet.keys(talk.purse)}
@@ -100,12 +139,11 @@ def renew_steps(talk: Conversation) -> Steps[int]:
         ticket
         for ticket in _free(talk)
         if ticket.redeem_until <= horizon and not keys[ticket.key_id].issues(talk.now())
-    ]
-    for start in range(0, len(old), CHUNK):
-        chunk = old[start : start + CHUNK]
-        values = make(sum(ticket.value for ticket in chunk), service.denominations)
-        yield from exchange_steps(talk, chunk, values, label="renewed")
-    return sum(ticket.value for ticket in old)
+    ][:CHUNK]
+    value = sum(ticket.value for ticket in old)
+    if old:
+        yield from exchange_steps(talk, old, make(value, service.denominations), label="renewed")
+    return value
 
 
 def receive_steps(talk: Conversation, text: str) -> Steps[int]:

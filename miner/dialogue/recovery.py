@@ -11,7 +11,7 @@ from miner.dialogue.conversation import Conversation
 from miner.dialogue.restore import scan_key, spent_file, stored_signatures
 from miner.errors import SiteError, SiteProtocolError, SiteRefused
 from miner.transport import Steps
-from miner.wallet import HeldTicket, PendingRequest
+from miner.wallet import HeldTicket, Output, PendingRequest
 
 PRINTED = "printed"
 """Label of a payment that was printed, to be handed in by other means."""
@@ -96,8 +96,9 @@ def reconcile(
 
     A site forgets its answers after a day, so a refusal alone does not say that nothing happened: `request` went through
     when all it handed over is on the lists of spent tickets, and all it asked for is signed. Otherwise what is spent or
-    signed is so by another copy of this wallet: the spent tickets are written off, the signed ones taken in, and all else
-    stays as it was. Returns the tickets of a request that went through, else None.
+    signed is so by another copy of this wallet, or by a late copy of a request that had been refused: the spent tickets
+    are written off, the signed ones taken in, and all else stays as it was. Returns the tickets of a request that went
+    through, else None.
 
     :raises SiteError: that cannot be found out now, or the site calls tickets spent which it does not list; the request
         stays open.
@@ -106,12 +107,14 @@ def reconcile(
     spent = yield from spent_inputs(talk, request)
     if refused.cause == "ticket-spent" and request.inputs and not spent:
         raise refused
-    signatures = yield from _signed(talk, request)
+    signatures = yield from _signed(talk, request.outputs)
     if _went_through(request, spent, signatures):
         return (yield from _settle(talk, request, signatures))
-    ahead = [
-        output for output, signature in zip(request.outputs, signatures, strict=True) if signature is not None
-    ]
+    outputs = list(request.outputs)
+    if spent:
+        outputs += talk.wallet.refused_outputs(request.origin)
+        signatures += yield from _signed(talk, outputs[len(signatures) :])
+    ahead = [output for output, signature in zip(outputs, signatures, strict=True) if signature is not None]
     talk.wallet.release(
         request, refused.cause, spent=spent, signed=[output.blinded_message for output in ahead]
     )
@@ -123,7 +126,7 @@ def reconcile(
 def look_up(talk: Conversation, request: PendingRequest) -> Steps[list[HeldTicket] | None]:
     """Book the payment `request` if it went through by other hands; None when it has not, and the request stays open."""
     spent = yield from spent_inputs(talk, request)
-    signatures = yield from _signed(talk, request)
+    signatures = yield from _signed(talk, request.outputs)
     if not _went_through(request, spent, signatures):
         return None
     return (yield from _settle(talk, request, signatures))
@@ -152,12 +155,18 @@ def _went_through(
     return something and len(spent) == len(request.inputs) and None not in signatures
 
 
-def _signed(talk: Conversation, request: PendingRequest) -> Steps[list[bytes | None]]:
-    """Return the stored signature of each output of `request`, None where the site has not signed it."""
-    signatures: list[bytes | None] = []
-    for output in request.outputs:
-        signatures += yield from stored_signatures(talk, output.key, [output.blinded_message])
-    return signatures
+def _signed(talk: Conversation, outputs: t.Sequence[Output]) -> Steps[list[bytes | None]]:
+    """Return the stored signature of each of `outputs`, None where the site has not signed it."""
+    if not outputs:
+        return []
+    most = (yield from talk.service()).limits.restore
+    found: dict[bytes, bytes | None] = {}
+    for key in {output.key.key_id: output.key for output in outputs}.values():
+        blinded = [output.blinded_message for output in outputs if output.key == key]
+        for start in range(0, len(blinded), most):
+            batch = blinded[start : start + most]
+            found.update(zip(batch, (yield from stored_signatures(talk, key, batch)), strict=True))
+    return [found[output.blinded_message] for output in outputs]
 
 
 def spent_inputs(talk: Conversation, request: PendingRequest) -> Steps[set[bytes]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import typing as t
 
-from miner.errors import WalletError
+from miner.errors import TicketsTaken
 from miner.service import TicketKey
 from miner.tokens import Token
 from miner.wallet import keyring
@@ -64,7 +64,7 @@ def begin(
     :param now: Unix seconds by which tickets are valid, perhaps the site's; `created` is this machine's own, so that
         no site's clock decides when the request is taken up again.
     :param adopt: the tickets come from somebody else, or were given away and return.
-    :raises WalletError: a ticket is not free.
+    :raises TicketsTaken: a ticket is not free.
     """
     available = tickets(
         connection, "origin = ? AND state = 'available' AND redeem_until > ?", draft.origin, now
@@ -104,7 +104,7 @@ def unanswered(connection: sqlite3.Connection, where: str = "1", *values: t.Any)
         PendingRequest(
             **row,
             inputs=tuple(tickets(connection, "request = ?", row["id"])),
-            outputs=tuple(_outputs(connection, row["id"])),
+            outputs=tuple(find_outputs(connection, "request = ?", row["id"])),
         )
         for row in map(dict, rows)
     ]
@@ -147,9 +147,9 @@ def release(
             "UPDATE tickets SET state = ?, request = NULL WHERE request = ? AND key_id = ? AND nonce = ?",
             (state, request.id, ticket.key_id, ticket.nonce),
         )
-    for blinded in signed:
-        connection.execute("DELETE FROM outputs WHERE request = ? AND blinded = ?", (request.id, blinded))
     connection.execute("UPDATE outputs SET request = NULL WHERE request = ?", (request.id,))
+    for blinded in signed:
+        connection.execute("DELETE FROM outputs WHERE request IS NULL AND blinded = ?", (blinded,))
     return True
 
 
@@ -182,7 +182,7 @@ def _take(connection: sqlite3.Connection, ticket: HeldTicket, request: int, *, a
         "SELECT 1 FROM tickets WHERE key_id = ? AND nonce = ?", (ticket.key_id, ticket.nonce)
     ).fetchone()
     if known or not adopt:
-        raise WalletError(
+        raise TicketsTaken(
             "This wallet knows one of these tickets already: it is being spent by another request, or has been spent. "
             "Look at the balance before you repeat."
         )
@@ -210,10 +210,12 @@ def _finish(
     return cursor.rowcount == 1
 
 
-def _outputs(connection: sqlite3.Connection, request: int) -> t.Iterator[Output]:
+def find_outputs(connection: sqlite3.Connection, where: str, *values: t.Any) -> t.Iterator[Output]:
+    """Yield the outputs that `where` selects, in the order in which they were asked for, as far as their keys are known."""
     rows = connection.execute(
-        "SELECT origin, key_id, counter, blinded, nonce, inverse FROM outputs WHERE request = ? ORDER BY position",
-        (request,),
+        "SELECT origin, key_id, counter, blinded, nonce, inverse FROM outputs"  # noqa: S608
+        f" WHERE {where} ORDER BY position, counter",
+        values,
     ).fetchall()
     for row in rows:
         key = keyring.find(connection, row["origin"], row["key_id"])
