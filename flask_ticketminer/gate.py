@@ -47,6 +47,7 @@ from flask_ticketminer.signals import payment_released, tell
 from flask_ticketminer.site import Site, current_site
 from flask_ticketminer.transport import check_production, check_transport
 from flask_ticketminer.wire import problem_response
+from flask_ticketminer.wording import plural
 
 View = t.Callable[..., t.Any]
 T = t.TypeVar("T")
@@ -165,9 +166,7 @@ def pass_gate(gate: Gate, run: t.Callable[[], t.Any]) -> t.Any:
     if opened:
         return run()
     if gate.required:
-        unpaid = PaymentRequired(
-            f"This page costs {sale.price} {_tickets(sale.price)}.", amount=str(sale.price)
-        )
+        unpaid = PaymentRequired(f"This page costs {plural(sale.price, 'ticket')}.", amount=str(sale.price))
         return payment_required(site, sale, binding, unpaid)
     return offer_payment(site, sale, binding, current_app.make_response(run()))
 
@@ -331,7 +330,3 @@ def _gate_on(view: View, name: str) -> Gate | None:
     """Return the gate on the method called `name` of a class-based view."""
     method = getattr(getattr(view, "view_class", None), name, None)
     return t.cast("Gate | None", getattr(method, "_ticketminer_gate", None))
-
-
-def _tickets(number: int) -> str:
-    return "ticket" if number == 1 else "tickets"

@@ -26,6 +26,7 @@ from flask_ticketminer.mint.ledger import PaymentOrder, StoredPayment
 from flask_ticketminer.passes import AccessPass
 from flask_ticketminer.signals import donation_received, tell, tickets_redeemed
 from flask_ticketminer.site import Site
+from flask_ticketminer.wording import plural
 from miner.tokens import b64url
 
 
@@ -63,7 +64,7 @@ def make_order(
         )
     if sale.price != challenge.amount:
         raise PriceChanged(
-            f"The price is now {sale.price} tickets, not {challenge.amount}. Nothing was spent; request the page again."
+            f"The price is now {plural(sale.price, 'ticket')}, not {challenge.amount}. Nothing was spent; request the page again."
         )
     outputs = [(site.keys.find(output.key_id), output.blinded_message) for output in credential.outputs]
     total = sum(site.keys.find(token.key_id).value for token in credential.tickets)

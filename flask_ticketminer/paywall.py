@@ -15,6 +15,7 @@ from flask_ticketminer.forsale import Sale, sale_of
 from flask_ticketminer.passes import HEADER
 from flask_ticketminer.site import Site, current_site
 from flask_ticketminer.wire import problem_response
+from flask_ticketminer.wording import plural
 from miner.tokens import b64url, jcs
 
 SERVICE_HEADER = "X-TicketMiner-Service"
@@ -163,8 +164,7 @@ def _page(site: Site, sale: Sale, challenge: Challenge, problem: Problem) -> Res
 
 def describe_duration(seconds: int) -> str:
     """Return `seconds` in the largest unit that divides it, for people."""
-    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds % unit == 0:
-            count = seconds // unit
-            return f"{count} {name}" + ("" if count == 1 else "s")
-    return f"{seconds} seconds"
+            return plural(seconds // unit, name)
+    return plural(seconds, "second")

@@ -289,7 +289,7 @@ def test_stats_counts_shares_and_payments(shop: Shop) -> None:
 def test_stats_are_readable(shop: Shop) -> None:
     pay(shop)
     output = run(shop.app, "stats").output
-    assert "1 payments brought 1 tickets" in output
+    assert "1 payment brought 1 ticket, 0 of them donated" in output
     assert "shares accepted       1      1" in output
 
 
@@ -336,6 +336,15 @@ def test_prune_does_what_the_dry_run_said(shop: Shop) -> None:
     assert shop.balanced()
 
 
+def test_prune_counts_as_people_do(shop: Shop) -> None:
+    reserve(shop)
+    shop.clock.advance(25 * 86400)
+    assert run(shop.app, "prune").output == (
+        "Gone: 1 overdue payment (the tickets are free again), 1 reply to shares, 1 reply to payments, 10 keys of closed epochs.\n"
+    )
+    assert run(shop.app, "prune").output.startswith("Gone: 0 overdue payments (")
+
+
 @pytest.mark.parametrize("arguments", [["prune"], ["prune", "--dry-run"]])
 def test_prune_refuses_after_a_clock_jump(shop: Shop, arguments: list[str]) -> None:
     answer(shop.app, "prune", "--force")
@@ -355,7 +364,7 @@ def test_forced_prune_asks_before_it_deletes_keys(shop: Shop) -> None:
     jumped(shop)
     result = run(shop.app, "prune", "--force", input="n\n")
     assert result.exit_code == 1
-    assert "10 keys go for ever" in result.output
+    assert "all those of 10 keys" in result.output
     assert len(answer(shop.app, "keys", "list")["keys"]) == 10
 
 

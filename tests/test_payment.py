@@ -56,7 +56,7 @@ def test_the_budget_is_for_all_requests_together(wallet, site, fund):
     fund(8, 8)
     ticket_auth, http = auth(wallet, site, budget=5)
     http.get(REPORT)
-    with pytest.raises(BudgetExceeded, match="costs 3 tickets, and 2"):
+    with pytest.raises(BudgetExceeded, match="costs 3 tickets, and the budget of 5 has 2 left"):
         http.get(REPORT)
     assert (ticket_auth.spent, wallet.balance()) == (3, 13)
 

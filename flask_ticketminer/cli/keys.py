@@ -11,6 +11,7 @@ from flask.cli import AppGroup
 from flask_ticketminer.cli.group import date, json_option, print_json, print_table
 from flask_ticketminer.mint.keys import MintKey
 from flask_ticketminer.site import current_site
+from flask_ticketminer.wording import plural
 
 keys = AppGroup("keys", help="List, make and rewrap the keys that sign tickets.")
 
@@ -56,7 +57,7 @@ def rewrap(as_json: bool) -> None:
     if as_json:
         print_json({"rewrapped": number})
     else:
-        click.echo(f"{number} keys are now wrapped under the newest secret.")
+        click.echo(f"{plural(number, 'key')} rewrapped under the newest secret.")
 
 
 def _show(listed: Sequence[MintKey], now: int, as_json: bool, nothing: str) -> None:

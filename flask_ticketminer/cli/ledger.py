@@ -14,6 +14,7 @@ from flask_ticketminer.mint.audit import AuditLine, audit
 from flask_ticketminer.mint.retirement import Pruned, prunable, prune
 from flask_ticketminer.mint.statistics import statistics
 from flask_ticketminer.site import Site, current_site
+from flask_ticketminer.wording import plural
 
 
 @click.command("stats")
@@ -77,7 +78,7 @@ def _confirm(site: Site) -> None:
         now = dt.datetime.fromtimestamp(site.clock.now(), dt.UTC)
         click.confirm(
             f"By the database's clock it is {now:%Y-%m-%d %H:%M} UTC. If that is wrong, this destroys tickets that are still "
-            f"good: {retired} keys go for ever, with all their tickets. Go on?",
+            f"good, for ever: all those of {plural(retired, 'key')}. Go on?",
             abort=True,
             err=True,
         )
@@ -85,8 +86,9 @@ def _confirm(site: Site) -> None:
 
 def _pruned(pruned: Pruned, verb: str) -> str:
     return (
-        f"{verb}: {pruned.released} overdue payments (their tickets are free again), {pruned.shares} replies to shares, "
-        f"{pruned.payments} replies to payments, {pruned.retired} keys of closed epochs."
+        f"{verb}: {plural(pruned.released, 'overdue payment')} (the tickets are free again), "
+        f"{plural(pruned.shares, 'reply', 'replies')} to shares, {plural(pruned.payments, 'reply', 'replies')} to payments, "
+        f"{plural(pruned.retired, 'key')} of closed epochs."
     )
 
 
@@ -107,8 +109,8 @@ def _print_statistics(numbers: dict[str, t.Any]) -> None:
         ],
     )
     click.echo(
-        f"\n{numbers['payments']:,} payments brought {value['paid']:,} tickets, {value['donated']:,} of them donated; "
-        f"{shares['donated_value']:,} more were donated in work."
+        f"\n{plural(numbers['payments'], 'payment')} brought {plural(value['paid'], 'ticket')}, {value['donated']:,} of them "
+        f"donated; work donated {shares['donated_value']:,} more."
     )
     for fund in numbers["funds"]:
         click.echo(f"  {fund['fund'] or 'the site itself'}: {fund['donated']:,}")

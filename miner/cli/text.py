@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import time
 
+from miner.wording import plural as plural
+from miner.wording import tickets as tickets
+
 _UNSAFE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -16,16 +19,6 @@ def escaped(document: str) -> str:
 def safe(text: str) -> str:
     """Return `text` of a site without what could rewrite the terminal; line breaks stay."""
     return _UNSAFE.sub("", text.replace("\r\n", "\n").replace("\t", "    "))
-
-
-def tickets(count: int) -> str:
-    """Return ``1 ticket``, ``1,024 tickets``."""
-    return f"{count:,} ticket" if count == 1 else f"{count:,} tickets"
-
-
-def plural(count: int, noun: str) -> str:
-    """Return ``1 share``, ``2 shares``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def rate(hashes: float) -> str:

@@ -17,6 +17,7 @@ from miner.engine.statistics import Meter, SiteSnapshot
 from miner.errors import MinerError, SiteProtocolError, SiteRefused, SiteUnreachable, WalletBusy
 from miner.pow import ALGORITHMS
 from miner.tokens import DENOMINATIONS
+from miner.wording import tickets
 
 SOLVE_SECONDS = 5.0
 """How long a job is to take; its value is chosen accordingly."""
@@ -246,7 +247,7 @@ class SiteWork:
         self.halted_changed()
         self._report(
             EventKind.JOB,
-            f"New job for {_tickets(job.value)}.",
+            f"New job for {tickets(job.value)}.",
             value=job.value,
             algorithm=job.algorithm,
             expected_hashes=job.expected_hashes,
@@ -323,7 +324,7 @@ class SiteWork:
         verb = "Gave" if self._donate else "Received"
         self._report(
             EventKind.ACCEPTED,
-            f"{verb} {_tickets(value)}.",
+            f"{verb} {tickets(value)}.",
             value=value,
             count=self._shares.accepted,
             won=self.won,
@@ -384,10 +385,6 @@ class SiteWork:
 
     def _report(self, kind: EventKind, text: str, **data: t.Any) -> None:
         self._emit(Event(kind, text, self.client.origin, data))
-
-
-def _tickets(count: int) -> str:
-    return f"{count} ticket" if count == 1 else f"{count} tickets"
 
 
 def _retry_after(error: MinerError) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from miner.errors import BudgetExceeded
+from miner.wording import tickets
 
 
 class Budget:
@@ -31,7 +32,7 @@ class Budget:
             if self.limit is not None and self._spent + amount > self.limit:
                 left = self.limit - self._spent
                 raise BudgetExceeded(
-                    f"This costs {amount} tickets, and {left} of the budget of {self.limit} are left. Nothing was paid; "
+                    f"This costs {tickets(amount)}, and the budget of {self.limit} has {left} left. Nothing was paid; "
                     "raise the budget if it is worth it.",
                     price=amount,
                     left=left,

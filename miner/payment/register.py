@@ -16,6 +16,7 @@ from miner.payment.prepared import PreparedPayment, prepared_payment, resource_n
 from miner.tokens import CodecError, decode_json, unb64url
 from miner.transport import Steps, check_transport, origin_of
 from miner.wallet import Draft, HeldTicket, PendingRequest, StoredPass, Wallet, choose
+from miner.wording import tickets
 
 
 class Refused(t.NamedTuple):
@@ -255,12 +256,8 @@ class Register:
                 "was paid. If the site has moved here, say so with: ticketminer wallet move OLD NEW."
             )
         raise NotEnoughTickets(
-            f"{_tickets(challenge.amount)} of {self.origin} needed, {most} in the wallet. Mine "
+            f"{tickets(challenge.amount)} of {self.origin} needed, {most} in the wallet. Mine "
             f"{challenge.amount - most} more: ticketminer mine {self.origin} --tickets {challenge.amount - most}",
             needed=challenge.amount,
             available=most,
         )
-
-
-def _tickets(amount: int) -> str:
-    return "1 ticket" if amount == 1 else f"{amount} tickets"
