@@ -20,6 +20,7 @@ from flask_ticketminer.gate import gate_of, gated, gated_functions, method_gates
 from flask_ticketminer.mint.directory import WELL_KNOWN
 from flask_ticketminer.mint.key_pool import pooled_keys
 from flask_ticketminer.mint.keys import generate_rsa
+from flask_ticketminer.naming import foreign_name
 from flask_ticketminer.paywall import mark_gated
 from flask_ticketminer.site import Site
 from flask_ticketminer.tables import define_tables
@@ -185,6 +186,9 @@ class _FirstRequest:
             app.logger.warning(
                 "Tickets are issued in the name of 'localhost'. Set TICKETMINER_SITE_NAME (or SERVER_NAME) to this site's name."
             )
+        foreign = foreign_name(app, self.site.settings)
+        if foreign is not None and not (app.debug or app.testing):
+            app.logger.warning(foreign)
         # The innermost first: a blueprint in another keeps its own price, in whatever order they were gated.
         for blueprint, gate in sorted(self.gated_blueprints, key=lambda gating: -self._depth(gating[0])):
             self._gate_blueprint(blueprint, gate)

@@ -158,6 +158,7 @@ def test_config_opens_no_database(tmp_path: pathlib.Path) -> None:
         ({}, "the tickets are in memory"),
         ({"TICKETMINER_DATABASE_URI": "sqlite:///tickets.sqlite"}, "the tickets are in SQLite"),
         ({"TICKETMINER_ALLOW_HTTP": True}, "TICKETMINER_ALLOW_HTTP is on"),
+        ({"TICKETMINER_SITE_NAME": "old.example", "SERVER_NAME": "shop.example"}, "after a move"),
     ],
 )
 def test_config_warns(config: dict[str, t.Any], warning: str) -> None:

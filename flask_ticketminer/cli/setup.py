@@ -14,6 +14,7 @@ from sqlalchemy import URL, make_url
 from flask_ticketminer.cli.group import json_option, print_json, print_table
 from flask_ticketminer.config import PREFIX, weak_secrets
 from flask_ticketminer.forsale import Gate, Price
+from flask_ticketminer.naming import foreign_name
 from flask_ticketminer.paywall import describe_duration
 from flask_ticketminer.site import Site, current_site
 from miner.pow import ALGORITHMS
@@ -104,6 +105,9 @@ def _doubts(app: Flask, site: Site) -> t.Iterator[str]:
             f"the site is called 'localhost', and tickets carry that name: set {PREFIX}SITE_NAME (or SERVER_NAME) before the "
             "first ticket is issued."
         )
+    foreign = foreign_name(app, site.settings)
+    if foreign is not None:
+        yield foreign
     if not app.config.get("SECRET_KEY"):
         yield "SECRET_KEY is not set, so nothing can be signed."
     for name in weak_secrets(app, site.settings):
