@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import threading
 import time
 import typing as t
-import weakref
 
 from flask_ticketminer.config import Settings
 from flask_ticketminer.errors import Busy
+from flask_ticketminer.forks import Shared
 
 if t.TYPE_CHECKING:
     from flask_ticketminer.mint.keys import MintKey
@@ -41,10 +40,8 @@ EXCHANGE_BURST = 10
 LONGEST_WAIT = 60
 """Seconds; nobody is told to wait longer."""
 
-_refreshed: weakref.WeakSet[Bucket | Places] = weakref.WeakSet()
 
-
-class Bucket:
+class Bucket(Shared):
     """A token bucket: holds at most `burst` units and fills by `rate` units a second. Threads may share it.
 
     :param purpose: completes the sentence "This site … no faster", e.g. ``signs tickets``.
@@ -63,10 +60,12 @@ class Bucket:
         self.burst = float(burst)
         self._purpose = purpose
         self._monotonic = monotonic
+        super().__init__()
+
+    def _begin_process(self) -> None:
         self._lock = threading.Lock()
         self._level = self.burst
-        self._at = monotonic()
-        _refreshed.add(self)
+        self._at = self._monotonic()
 
     def take(self, units: float, *, leave: float = 0.0) -> None:
         """Take `units` out, or nothing. More than the bucket holds is taken from a full one, which then is in debt.
@@ -105,13 +104,8 @@ class Bucket:
         with self._lock:
             return min(self.burst, self._level + (self._monotonic() - self._at) * self.rate)
 
-    def _refresh(self) -> None:
-        self._lock = threading.Lock()
-        self._level = self.burst
-        self._at = self._monotonic()
 
-
-class Places:
+class Places(Shared):
     """Counts what is under way, at most `most`; ``with places:`` takes a place and gives it back. Threads may share it.
 
     :raises Busy: on entry, all places are taken.
@@ -119,9 +113,11 @@ class Places:
 
     def __init__(self, most: int) -> None:
         self.most = most
+        super().__init__()
+
+    def _begin_process(self) -> None:
         self._lock = threading.Lock()
         self._taken = 0
-        _refreshed.add(self)
 
     @property
     def taken(self) -> int:
@@ -140,10 +136,6 @@ class Places:
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._taken -= 1
-
-    def _refresh(self) -> None:
-        self._lock = threading.Lock()
-        self._taken = 0
 
 
 class Budgets:
@@ -227,13 +219,3 @@ class Budgets:
             raise
         if renewal:
             self.payment_settled(len(keys), outputs)
-
-
-def _after_fork() -> None:
-    # A lock that another thread held stays locked in the child, and what the parent used up is the parent's.
-    for refreshed in list(_refreshed):
-        refreshed._refresh()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

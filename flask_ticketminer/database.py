@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 import pathlib
 import random
 import sqlite3
 import threading
 import time
 import typing as t
-import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
@@ -27,6 +25,7 @@ from sqlalchemy.pool import StaticPool
 from flask_ticketminer import mariadb
 from flask_ticketminer.dberrors import Failure, classify
 from flask_ticketminer.errors import DatabaseBusy, OutcomeUnknown
+from flask_ticketminer.forks import Shared, Turnstile
 from flask_ticketminer.prepared import run_raw
 from flask_ticketminer.schema import check_schema, make_schema, unix_time
 from flask_ticketminer.tables import Tables, define_tables
@@ -42,15 +41,16 @@ BUSY_TIMEOUT = 5000
 """Milliseconds that SQLite itself waits for another process's lock."""
 UNWRITABLE_RETRY = 60
 """Seconds after which a visitor is to try again while the disk is full: somebody has to make room first."""
+FORK_PATIENCE = 5.0
+"""Seconds that a fork waits for threads that are in SQLite."""
 
 _log = logging.getLogger(__name__)
 _ISOLATION: dict[str, t.Any] = {"isolation_level": "READ COMMITTED"}
 _WRITES = "ticketminer_writes"
 _UNSAFE = "ticketminer_unsafe_commit"
-_databases: weakref.WeakSet[Database] = weakref.WeakSet()
 
 
-class Database:
+class Database(Shared):
     """The database of one application; nothing is opened before the first transaction.
 
     :param uri: a database of our own, whose tables are made when it is first used.
@@ -72,12 +72,9 @@ class Database:
         self._uri = None if uri is None else make_url(uri)
         self._host = host
         self._engine: Engine | None = None
-        self._opening = threading.Lock()
-        self._writing = threading.Lock()
         #: SQLite's one connection that writes; whoever holds `_writing` may use it.
         self._kept: Connection | None = None
-        self._fork_waits = False
-        _databases.add(self)
+        super().__init__()
 
     @property
     def url(self) -> URL:
@@ -110,7 +107,7 @@ class Database:
         :raises SchemaError: a host's tables are missing, or the tables are of another version.
         """
         if self._engine is None:
-            with self._opening:
+            with self._opening, self._in_use:
                 if self._engine is None:
                     self._engine = self._open()
         return self._engine
@@ -145,9 +142,9 @@ class Database:
         """Close every connection; the next use opens new ones."""
         with self._opening:
             if self._engine is not None:
-                with self._writing:
+                with self._writing, self._in_use:
                     self._close_kept()
-                self._engine.dispose()
+                    self._engine.dispose()
                 self._engine = None
 
     def _repeat(self, attempt: t.Callable[[], T], attempts: int = ATTEMPTS) -> T:
@@ -211,7 +208,8 @@ class Database:
 
     def _read_once(self, work: Work[T], snapshot: bool) -> T:
         engine = self.engine
-        with self._writer() if self.is_memory else nullcontext(), engine.connect() as connection:
+        one_at_a_time = self._writer() if self.is_memory else nullcontext()
+        with one_at_a_time, self._in_use, engine.connect() as connection:
             if snapshot and not self.is_sqlite:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             return work(connection)
@@ -223,7 +221,7 @@ class Database:
             with engine.connect() as connection:
                 yield connection.execution_options(**{_WRITES: True})
             return
-        with self._writing:
+        with self._writing, self._in_use:
             if self._kept is None:
                 self._kept = engine.connect().execution_options(**{_WRITES: True})
                 if not self.is_memory:
@@ -286,28 +284,28 @@ class Database:
         return create_engine(self.url, pool_recycle=300, **_ISOLATION)
 
     def _before_fork(self) -> None:
-        """Let this process's writer finish and close idle SQLite files.
+        """Let the threads that are in SQLite finish, and close its idle files.
 
         SQLite keeps the locks of a file in memory, so a child that inherited an open file would believe it holds what only
-        the parent does.
+        the parent does. And it has mutexes, which a child would inherit locked.
         """
-        if self._engine is not None and self.is_sqlite:
-            self._fork_waits = self._writing.acquire(timeout=BUSY_TIMEOUT / 1000)
-            if not self.is_memory:
-                if self._fork_waits:
+        # A host's database that nobody has asked for yet has no URL.
+        if self._uri is None or self.is_sqlite:
+            unused = self._in_use.close(FORK_PATIENCE)
+            if self._engine is not None and self.is_sqlite and not self.is_memory:
+                if unused:
                     self._close_kept()
                 self._engine.dispose()
 
-    def _after_fork_in_parent(self) -> None:
-        if self._fork_waits:
-            self._fork_waits = False
-            self._writing.release()
+    def _after_fork(self) -> None:
+        self._in_use.open()
 
-    def _after_fork_in_child(self) -> None:
-        """Give the child fresh locks and connections; the parent's are the parent's to close."""
-        self._fork_waits = False
+    def _begin_process(self) -> None:
+        """Make the locks; a forked child also opens its own connections, as the parent's are the parent's to close."""
         self._opening = threading.Lock()
         self._writing = threading.Lock()
+        #: Whoever uses a connection is inside.
+        self._in_use = Turnstile()
         if self._engine is not None and not self.is_memory:
             self._kept = None
             self._engine.dispose(close=False)
@@ -351,16 +349,3 @@ def _prepare_server(connection: t.Any, record: t.Any) -> None:
                 record.info[_UNSAFE] = True
 
         connection.add_notice_handler(note)
-
-
-def _each(step: str) -> None:
-    for database in list(_databases):
-        getattr(database, step)()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=lambda: _each("_before_fork"),
-        after_in_parent=lambda: _each("_after_fork_in_parent"),
-        after_in_child=lambda: _each("_after_fork_in_child"),
-    )

@@ -15,6 +15,7 @@ from flask_ticketminer.clock import Clock, DatabaseClock
 from flask_ticketminer.config import Settings
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import ConfigurationError
+from flask_ticketminer.forks import Shared
 from flask_ticketminer.mint.directory import Directory
 from flask_ticketminer.mint.funds import FundTotals
 from flask_ticketminer.mint.housekeeping import Housekeeper
@@ -50,11 +51,10 @@ class _once(t.Generic[T]):
         return t.cast("T", site.__dict__[self._name])
 
 
-class Site:
+class Site(Shared):
     """What ``app.extensions["ticketminer"]`` holds. Making one opens nothing."""
 
     def __init__(self, app: Flask, extension: TicketMiner, settings: Settings) -> None:
-        self._lock = threading.RLock()
         self.app = app
         self.extension = extension
         self.settings = settings
@@ -67,6 +67,11 @@ class Site:
         self.method_gates: dict[str, dict[str, Gate]] = {}
         #: Does what the first request does (gates of blueprints, the search for ungated views), once; set by ``init_app``.
         self.finish_setup: t.Callable[[], None] = lambda: None
+        super().__init__()
+
+    def _begin_process(self) -> None:
+        # A part that another thread was making is not there yet, and is made by whoever needs it.
+        self._lock = threading.RLock()
 
     @_once
     def secrets(self) -> Secrets:

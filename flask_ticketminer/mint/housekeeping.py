@@ -13,6 +13,7 @@ import time
 import typing as t
 
 from flask_ticketminer.errors import ClockJumped
+from flask_ticketminer.forks import Shared
 
 EVERY = 300.0
 """Seconds between two rounds of one process."""
@@ -24,7 +25,7 @@ SHARE = 50
 _log = logging.getLogger(__name__)
 
 
-class Housekeeper:
+class Housekeeper(Shared):
     """Keeps the tables of one application small.
 
     :param work: does a little and returns whether nothing is left (:func:`~flask_ticketminer.mint.retirement.tidy`).
@@ -42,8 +43,12 @@ class Housekeeper:
     ) -> None:
         self._work = work
         self._monotonic = monotonic
-        self._at_work = threading.Lock()
         self._first = first
+        super().__init__()
+
+    def _begin_process(self) -> None:
+        # Children of one process draw their own time, or they would tidy together.
+        self._at_work = threading.Lock()
         self._due: float | None = None
 
     @property
@@ -56,7 +61,8 @@ class Housekeeper:
 
     def run(self) -> None:
         """Do one round if it is time; whatever goes wrong is logged and left to the next one."""
-        if not self.due or not self._at_work.acquire(blocking=False):
+        at_work = self._at_work
+        if not self.due or not at_work.acquire(blocking=False):
             return
         try:
             began, done = self._monotonic(), True
@@ -69,4 +75,4 @@ class Housekeeper:
             ended = self._monotonic()
             self._due = ended + max(EVERY if done else AGAIN, SHARE * (ended - began))
         finally:
-            self._at_work.release()
+            at_work.release()

@@ -22,6 +22,7 @@ from flask_ticketminer.clock import Clock
 from flask_ticketminer.config import Settings
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import KeyNotSigning, MintUnavailable, RetiredKey, UnknownKey
+from flask_ticketminer.forks import Shared
 from flask_ticketminer.mint.epochs import ANNOUNCED, Epoch, epoch_from, grid_line
 from flask_ticketminer.mint.signer import Signer
 from flask_ticketminer.mint.wrapping import unwrap, wrap
@@ -91,7 +92,7 @@ def generate_rsa() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, 2048)
 
 
-class KeyRing:
+class KeyRing(Shared):
     """The keys of one application.
 
     :param generate: draws a private key.
@@ -123,9 +124,13 @@ class KeyRing:
         # Known keys are read again too, since another process may have retired them.
         self._refresh_every = 30 * reload_every
         self._known: _Known | None = None
-        self._signers: dict[bytes, Signer] = {}
+        super().__init__()
+
+    def _begin_process(self) -> None:
         # Re-entrant: making a key reads the keys, and both are done by one thread at a time.
         self._lock = threading.RLock()
+        # OpenSSL has a lock in each private key, held for a part of every signature.
+        self._signers: dict[bytes, Signer] = {}
 
     def current(self, value: int) -> MintKey:
         """Return the key that signs tickets worth `value` now, making it if nobody did.

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select
 
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import Busy
+from flask_ticketminer.forks import Shared
 from flask_ticketminer.mint.directory import Document
 from flask_ticketminer.mint.keys import KeyRing
 from flask_ticketminer.tables import COUNTERS
@@ -44,7 +45,7 @@ class _Kept:
     until: float
 
 
-class SpentFiles:
+class SpentFiles(Shared):
     """Writes the spent files; tickets that are only reserved are not in them.
 
     :param kept: seconds for which a file is served from memory at least.
@@ -64,6 +65,10 @@ class SpentFiles:
         self._seconds = kept
         self._monotonic = monotonic
         self._files: dict[bytes, _Kept] = {}
+        super().__init__()
+
+    def _begin_process(self) -> None:
+        # Files come and go whole.
         self._writing = threading.Lock()
 
     def document(self, key_id: bytes) -> Document:
@@ -77,14 +82,15 @@ class SpentFiles:
         file = self._files.get(key_id)
         if file is not None and self._monotonic() < file.until:
             return file.document
-        if not self._writing.acquire(timeout=PATIENCE if file is None else 0):
+        writing = self._writing
+        if not writing.acquire(timeout=PATIENCE if file is None else 0):
             if file is not None:
                 return file.document
             raise Busy("A list of spent tickets is being written. Ask for it again shortly.", retry_after=5)
         try:
             return self._renew(key_id).document
         finally:
-            self._writing.release()
+            writing.release()
 
     def _renew(self, key_id: bytes) -> _Kept:
         """Return the file as it is now; call it with the lock."""

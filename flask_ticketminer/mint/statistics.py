@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from flask_ticketminer.clock import Clock
 from flask_ticketminer.database import ATTEMPTS, Database
+from flask_ticketminer.forks import Shared
 from flask_ticketminer.tables import COUNTERS
 
 ISSUED = ("share", "change", "exchange")
@@ -64,7 +65,7 @@ def fund_total(database: Database, fund: str | None, *, attempts: int = ATTEMPTS
     return database.read(work, attempts=attempts)
 
 
-class KeptStatistics:
+class KeptStatistics(Shared):
     """The statistics as this process last read them, for pages that anyone may ask for at any rate.
 
     :param monotonic: seconds that only move forward.
@@ -76,9 +77,13 @@ class KeptStatistics:
         self._database = database
         self._clock = clock
         self._monotonic = monotonic
-        self._lock = threading.Lock()
         self._numbers: dict[str, t.Any] = {}
         self._until = monotonic()
+        super().__init__()
+
+    def _begin_process(self) -> None:
+        # New numbers with the old time are only read again.
+        self._lock = threading.Lock()
 
     def current(self) -> dict[str, t.Any]:
         """Return what :func:`statistics` did at most a second ago. Errors as there."""
