@@ -6,6 +6,8 @@ import threading
 import time
 import typing as t
 
+from flask_ticketminer.forks import Shared
+
 RAISE_ABOVE = 200
 LOWER_BELOW = 50
 """Accepted shares a second and process."""
@@ -13,7 +15,7 @@ LOWER_BELOW = 50
 _WINDOW = 1.0
 
 
-class ValueFloor:
+class ValueFloor(Shared):
     """Counts accepted shares and answers with the least value that a job should have now.
 
     :param largest: the largest denomination; the floor never exceeds it.
@@ -23,10 +25,13 @@ class ValueFloor:
     def __init__(self, largest: int, *, monotonic: t.Callable[[], float] = time.monotonic) -> None:
         self._largest = largest
         self._monotonic = monotonic
+        super().__init__()
+
+    def _begin_process(self) -> None:
         self._lock = threading.Lock()
         self._floor = 1
         self._count = 0
-        self._since = monotonic()
+        self._since = self._monotonic()
 
     def count_share(self) -> None:
         """Note one accepted share."""
