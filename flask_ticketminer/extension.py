@@ -15,6 +15,7 @@ from flask_ticketminer.config import Settings, read_settings
 from flask_ticketminer.database import Database
 from flask_ticketminer.donations import register_donations
 from flask_ticketminer.errors import ConfigurationError, UngatedView
+from flask_ticketminer.forks import Shared
 from flask_ticketminer.forsale import Gate, Price
 from flask_ticketminer.gate import gate_of, gated, gated_functions, method_gates
 from flask_ticketminer.mint.directory import WELL_KNOWN
@@ -160,14 +161,18 @@ class TicketMiner:
         return pooled_keys() if app.testing else generate_rsa
 
 
-class _FirstRequest:
+class _FirstRequest(Shared):
     """Finishes the set-up when the first request comes, and all routes are known."""
 
     def __init__(self, site: Site, gated_blueprints: list[tuple[Blueprint, Gate]]) -> None:
         self.site = site
         self.gated_blueprints = gated_blueprints
-        self.lock = threading.Lock()
         self.done = False
+        super().__init__()
+
+    def _begin_process(self) -> None:
+        # A set-up that was half finished is gone through again: what was gated stays gated.
+        self.lock = threading.Lock()
 
     def __call__(self) -> None:
         if self.done:
