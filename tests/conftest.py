@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import mariadb
 import postgres
 from fake_site import Clock, FakeSite
+from hosts import MakeHost, hosts
 from live import LiveSite, LiveSites, Person
 from mints import START, Mint
 from purses import SHOP, deposit
@@ -150,6 +151,12 @@ def make_site(
     yield make
     for shop in shops:
         shop.app.extensions["ticketminer"].database.dispose()
+
+
+@pytest.fixture
+def make_host(tmp_path: pathlib.Path) -> Iterator[MakeHost]:
+    """Return a factory of applications with tickets; each has a database of its own."""
+    yield from hosts(tmp_path)
 
 
 @pytest.fixture

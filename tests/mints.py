@@ -16,7 +16,8 @@ from flask_ticketminer.config import Settings, read_settings
 from flask_ticketminer.database import Database
 from flask_ticketminer.mint.key_pool import pooled_keys
 from flask_ticketminer.mint.keys import KeyRing, MintKey
-from flask_ticketminer.mint.ledger import Ledger, PaymentOrder
+from flask_ticketminer.mint.ledger import Ledger, PaymentOrder, Reservation
+from flask_ticketminer.mint.retirement import prune
 from miner.tokens import Token, blind, finalize, split
 
 EPOCH = 7 * 86400
@@ -98,3 +99,11 @@ class Mint:
         price = worth if price is None else price
         fields = {"payment_id": os.urandom(32), "outputs": self.outputs(worth - price), **changes}
         return PaymentOrder(tokens=list(tokens), price=price, **fields)
+
+    def give_up(self, order: PaymentOrder) -> Reservation:
+        """Reserve `order` and let its lease end, as after a crash; somebody tidies up. Return what was reserved."""
+        reserved = self.ledger.reserve(order)
+        assert isinstance(reserved, Reservation)
+        self.clock.advance(self.settings.lease)
+        assert prune(self.database, self.settings, self.clock, force=True).released == 1
+        return reserved

@@ -20,7 +20,7 @@ from flask_ticketminer.errors import (
     OutputAlreadySigned,
     TicketSpent,
 )
-from flask_ticketminer.mint.ledger import PaymentOrder, Reservation
+from flask_ticketminer.mint.ledger import PaymentOrder
 from flask_ticketminer.tables import define_tables
 from miner.wallet import Wallet
 
@@ -56,9 +56,7 @@ def exchange(mint: Mint, value: int, *blinded: bytes) -> PaymentOrder:
 def test_a_payment_given_back_buys_no_signatures_once_its_tickets_are_spent(still_mint: Mint) -> None:
     ticket = still_mint.ticket(4)
     order = still_mint.order([ticket], 1)
-    reserved = still_mint.ledger.reserve(order)
-    assert isinstance(reserved, Reservation)
-    still_mint.ledger.release(reserved)
+    still_mint.give_up(order)
     still_mint.ledger.pay_at_once(still_mint.order([ticket], 4))
     before = left(still_mint)
     with pytest.raises(TicketSpent):

@@ -36,7 +36,6 @@ from flask_ticketminer.errors import (
 )
 from flask_ticketminer.mint.ledger import Reservation, StoredPayment
 from flask_ticketminer.mint.restore import find_signatures
-from flask_ticketminer.mint.retirement import prune
 from flask_ticketminer.mint.spent import SpentFiles
 from flask_ticketminer.mint.statistics import fund_total, statistics
 
@@ -143,14 +142,6 @@ def test_released_tickets_can_be_spent_again_by_anyone(mint: Mint) -> None:
     assert mint.ledger.pay_at_once(mint.order([ticket])).price == 1
 
 
-def give_up(mint: Mint, order: t.Any) -> Reservation:
-    """Reserve `order` and let its lease end, as after a crash; somebody tidies up."""
-    reserved = reserve(mint, order)
-    mint.clock.advance(mint.settings.lease)
-    assert prune(mint.database, mint.settings, mint.clock, force=True).released == 1
-    return reserved
-
-
 def test_a_payment_that_failed_is_over_for_late_copies_of_its_request(mint: Mint) -> None:
     order = mint.order([mint.ticket(8)], price=3)
     mint.ledger.release(reserve(mint, order))
@@ -162,7 +153,7 @@ def test_a_payment_that_failed_is_over_for_late_copies_of_its_request(mint: Mint
 
 def test_a_given_up_payment_is_reserved_again_with_a_higher_fence_and_the_same_outputs(mint: Mint) -> None:
     order = mint.order([mint.ticket(8)], price=3)
-    first = give_up(mint, order)
+    first = mint.give_up(order)
     second = reserve(mint, order)
     assert (second.fence, second.signatures) == (first.fence + 1, first.signatures)
     assert mint.ledger.settle(second) is not None
@@ -171,7 +162,7 @@ def test_a_given_up_payment_is_reserved_again_with_a_higher_fence_and_the_same_o
 def test_a_given_up_payment_whose_ticket_was_spent_elsewhere_is_refused(mint: Mint) -> None:
     ticket = mint.ticket()
     order = mint.order([ticket])
-    give_up(mint, order)
+    mint.give_up(order)
     mint.ledger.pay_at_once(mint.order([ticket]))
     with pytest.raises(TicketSpent):
         mint.ledger.reserve(order)
