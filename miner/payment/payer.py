@@ -63,6 +63,7 @@ class Payer(Register):
         :param authorization: the request has an ``Authorization`` of its own, which is left alone.
         """
         prepared: PreparedPayment | None = None
+        tried: list[PreparedPayment] = []
         # A pass first: it costs nothing, where a payment that is still open may be beside one that gave the pass.
         reply = yield from self._try_pass(self.stored_pass(method, url, body))
         if reply is None or reply.status == 402:
@@ -81,17 +82,18 @@ class Payer(Register):
                         return
                 header = not (authorization and challenge.header == HEADERS[0])
                 prepared = yield from self._prepare(challenge, method, url, body, header=header)
+            tried.append(prepared)
             if prepared.header_value is not None and not (
                 authorization and prepared.header_name == HEADERS[0]
             ):
-                reply, refused = yield from self._pay_by_header(prepared)
+                reply, refused = yield from self._pay_by_header(tried)
             else:
-                reply, refused = yield from self._pay_by_redeem(prepared)
+                reply, refused = yield from self._pay_by_redeem(tried)
             if refused is None:
                 return
             prepared = None
         raise PaymentFailed(
-            "The site asked for payment again and again. The tickets are still yours; try again later."
+            f"The site asked for payment again and again. {self.what_is_left(tried)} Try again later."
         )
 
     def code_steps(self, url: str) -> Steps[str]:
@@ -155,9 +157,10 @@ class Payer(Register):
         return reply
 
     def _pay_by_header(
-        self, prepared: PreparedPayment
+        self, tried: t.Sequence[PreparedPayment]
     ) -> t.Generator[Call | Send | Wait, Reply, tuple[Reply, SiteRefused | None]]:
-        waits = 0
+        """Send the last of `tried`; return the answer, and the refusal after which another may be tried."""
+        prepared, waits = tried[-1], 0
         while True:
             reply = yield Send({prepared.header_name: t.cast(str, prepared.header_value)})
             receipt = reply.get("payment-receipt")
@@ -176,17 +179,17 @@ class Payer(Register):
             if refused.cause in UNDECIDED or reply.status in (502, 503, 504):
                 return reply, None
             if reply.status == 402 or refused.cause in _MENDED:
-                yield from self._mend(prepared, refused)
+                yield from self._mend(tried, refused)
                 return (reply if reply.status == 402 else (yield Send())), refused
             # The view failed; the failure is the visitor's answer, and nothing more can be asked before it is given.
             self.believe(prepared, refused)
             return reply, None
 
     def _pay_by_redeem(
-        self, prepared: PreparedPayment
+        self, tried: t.Sequence[PreparedPayment]
     ) -> t.Generator[Call | Send | Wait, Reply, tuple[Reply, SiteRefused | None]]:
+        prepared, waits = tried[-1], 0
         talk = self._talk(purse=prepared.request.origin)
-        waits = 0
         while True:
             reply = yield Call("POST", prepared.redeem_url, prepared.redeem_body)
             if 200 <= reply.status < 300:
@@ -200,7 +203,7 @@ class Payer(Register):
                 continue
             if not refused.definite:
                 raise refused
-            yield from self._mend(prepared, refused)
+            yield from self._mend(tried, refused)
             return (yield Send()), refused
         opened = yield from self._try_pass(
             self.wallet.find_pass(self.origin, prepared.request.resource or "")
@@ -209,16 +212,17 @@ class Payer(Register):
             raise AlreadyDelivered(_DELIVERED, cause="already-delivered")
         return opened, None
 
-    def _mend(self, prepared: PreparedPayment, refused: SiteRefused) -> Steps[None]:
-        """Book a refusal, and go on where paying again, within the budget, may succeed."""
-        left = yield from self.refused(prepared, refused)
-        if left.kept and prepared.request.outputs:
+    def _mend(self, tried: t.Sequence[PreparedPayment], refused: SiteRefused) -> Steps[None]:
+        """Book the refusal of the last of `tried`, and go on where paying again, within the budget, may succeed."""
+        prepared = tried[-1]
+        kept = yield from self.refused(prepared, refused)
+        if kept and prepared.request.outputs:
             # Whatever the site says, this payment has been taken and its change signed.
             raise AlreadyDelivered(_DELIVERED, cause=refused.cause)
         if refused.cause not in _MENDED:
-            what = f"{left.gone} tickets are gone." if left.gone else "The tickets are still yours."
             raise PaymentFailed(
-                f"The site did not take the payment ({refused.cause}): {refused.detail} {what}",
+                f"The site did not take the payment ({refused.cause}): {refused.detail} "
+                f"{self.what_is_left(tried)}",
                 cause=refused.cause,
             )
 

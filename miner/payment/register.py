@@ -19,13 +19,6 @@ from miner.wallet import Draft, HeldTicket, PendingRequest, StoredPass, Wallet, 
 from miner.wording import tickets
 
 
-class Refused(t.NamedTuple):
-    """What a refusal has left: whether the site kept the payment all the same, and how many tickets are gone."""
-
-    kept: bool
-    gone: int
-
-
 class Register:
     """The payments to the site at `origin`, with its tickets in `wallet`.
 
@@ -147,8 +140,10 @@ class Register:
         """Return a pass that opens this request without paying again, if one was left by an earlier payment."""
         return self.wallet.find_pass(self.origin, resource_name(method, url, body), scope)
 
-    def refused(self, prepared: PreparedPayment, problem: SiteRefused) -> Steps[Refused]:
-        """Find out what `problem` has left of a payment, and book that. What the site has kept stays counted as spent.
+    def refused(self, prepared: PreparedPayment, problem: SiteRefused) -> Steps[bool]:
+        """Find out what `problem` has left of a payment, and book that; return whether the site kept it all the same.
+
+        What the site has kept stays counted as spent.
 
         :raises SiteError: that cannot be found out now; the payment stays open, and counted.
         """
@@ -158,14 +153,31 @@ class Register:
         except SiteRefused as error:
             if error is not problem:
                 raise
-            return Refused(False, prepared.amount)
+            return False
         if problem.cause in ("key-not-signing", "unknown-key"):
             yield from talk.keys(refresh=True)
         if kept is not None:
-            return Refused(True, prepared.amount)
-        gone = self._gone(prepared.request)
-        self._count(prepared, gone)
-        return Refused(False, gone)
+            return True
+        self._count(prepared, self._gone(prepared.request))
+        return False
+
+    def what_is_left(self, tried: t.Sequence[PreparedPayment]) -> str:
+        """Return sentences about the tickets that the payments `tried` have offered."""
+        offered = {(ticket.key_id, ticket.nonce) for each in tried for ticket in each.request.inputs}
+        worth = {"spent": 0, "pending": 0, "else": 0}
+        for purse in {each.request.origin for each in tried}:
+            for ticket in self.wallet.tickets(purse):
+                if (ticket.key_id, ticket.nonce) in offered:
+                    worth[ticket.state if ticket.state in worth else "else"] += ticket.value
+        if not worth["spent"] and not worth["pending"]:
+            return "The tickets are still yours."
+        said = f"Of the tickets offered, those worth {worth['spent']} are spent."
+        if worth["pending"]:
+            said += (
+                f" Those worth {worth['pending']} are kept back until the site tells what became of them: ticketminer wallet "
+                f"recover {self.origin}."
+            )
+        return said + (" The others are still yours." if worth["else"] else "")
 
     @property
     def believed(self) -> bool:
