@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from flask import Response, request
 from itsdangerous import BadSignature, URLSafeSerializer
+from werkzeug.http import dump_cookie
 
 from miner.tokens import b64url, unb64url
 
@@ -119,12 +120,15 @@ def set_pass_cookie(response: Response, access: AccessPass, token: str, *, path:
     :param token: of the pass.
     :param path: what it opens, percent-encoded, with the mount point.
     """
-    response.set_cookie(
+    cookie = dump_cookie(
         cookie_name(access.area),
         token,
         max_age=None if access.expires is None else max(0, access.expires - now),
         path=cookie_path(path),
         secure=request.is_secure,
         httponly=True,
+        # Expires would repeat Max-Age by the visitor's clock.
+        sync_expires=False,
         samesite="Lax",
     )
+    response.headers.add("Set-Cookie", cookie)
