@@ -15,6 +15,7 @@ from flask_ticketminer.errors import AddressTooLong
 from miner.tokens import jcs
 
 _LABEL = b"ticketminer binding v1\n"
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _BODYLESS = frozenset({"GET", "HEAD"})
 _IN_PATH = "!$&'()*+,/:;=@"
 """What stands for itself in a path besides letters, digits and ``-._~`` (RFC 3986)."""
@@ -88,7 +89,7 @@ def digest_of(
     The path stands for the view's arguments: what converters and URL preprocessors make of it need have no faithful text.
     """
     parts = (method, endpoint, host, path, query, fingerprint)
-    return hashlib.sha256(_LABEL + json.dumps(parts, separators=(",", ":")).encode()).digest()
+    return hashlib.sha256(_LABEL + _encode(parts).encode()).digest()
 
 
 def body_fingerprint(body_digest: str) -> str:

@@ -7,7 +7,7 @@ when something stands in the way, which for a repeat is at the latest the unique
 
 from __future__ import annotations
 
-import datetime as dt
+import time
 import typing as t
 
 from flask_ticketminer.binding import Binding
@@ -115,11 +115,10 @@ def access_pass(stored: StoredPayment, sale: Sale) -> AccessPass | None:
 
 def receipt(stored: StoredPayment) -> dict[str, t.Any]:
     """Return the receipt of a settled payment (draft-httpauth-payment-01, "Payment-Receipt Header")."""
-    settled = dt.datetime.fromtimestamp(stored.settled_at or 0, dt.UTC)
     return {
         "status": "success",
         "method": "ticket",
-        "timestamp": settled.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(stored.settled_at or 0)),
         "reference": stored.payment_id.hex(),
         "amount": str(stored.price),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter as Tally
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, and_, select
@@ -152,13 +151,6 @@ class Shares:
 
 
 def _deltas(value: int, key: MintKey | None, fund: str | None) -> dict[Counter, int]:
-    deltas: Tally[Counter] = Tally()
-    if key is not None:
-        deltas.update(
-            {KeyCounter(key.key_id, "issued_share"): 1, Total("shares"): 1, Total("share_value"): value}
-        )
-    else:
-        deltas.update(
-            {Total("donated_shares"): 1, Total("donated_share_value"): value, FundTotal(fund or ""): value}
-        )
-    return deltas
+    if key is None:
+        return {Total("donated_shares"): 1, Total("donated_share_value"): value, FundTotal(fund or ""): value}
+    return {KeyCounter(key.key_id, "issued_share"): 1, Total("shares"): 1, Total("share_value"): value}
