@@ -185,7 +185,7 @@ MUTANTS = (
     Mutant(
         "the MAC of a challenge",
         SITE + "challenge.py",
-        "if not secrets.mac_matches(_PURPOSE, _slots(echo), tag):",
+        "if not secrets.mac_matches(_PURPOSE, _slots(parameters), tag):",
         "if False:",
         ("test_bad_input.py::test_an_altered_challenge_is_refused",),
     ),
