@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, Insert, bindparam, func, insert, select
+from sqlalchemy import Connection, Insert, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import UpdateBase
@@ -50,7 +50,7 @@ class Prepared:
             # A stranger can have rows refused at will, and a warning each time would flood the site's log.
             columns = self._statement.table.columns.keys()
             if self._arrays is None:
-                self._arrays = str(_from_arrays(self._statement.table).compile(dialect=dialect))
+                self._arrays = str(_from_arrays(self._statement).compile(dialect=dialect))
             return run_raw(connection, self._arrays, {name: [row[name] for row in rows] for name in columns})
         return run_raw(connection, sql, [_ordered(names, row) for row in rows], many=True)
 
@@ -79,11 +79,12 @@ def run_raw(connection: Connection, sql: str, values: t.Any = (), *, many: bool 
         cursor.close()
 
 
-def _from_arrays(table: t.Any) -> Insert:
+def _from_arrays(statement: Insert) -> Insert:
     """Return PostgreSQL's INSERT of any number of rows, in their order, that takes each column's values as an array."""
-    arrays = [bindparam(column.name, type_=ARRAY(column.type)) for column in table.columns]
-    rows = func.unnest(*arrays).table_valued(*table.columns.keys()).render_derived()
-    return insert(table).from_select(table.columns.keys(), select(*rows.columns))
+    columns: t.Any = statement.table.columns
+    arrays = [bindparam(column.name, type_=ARRAY(column.type)) for column in columns]
+    rows = func.unnest(*arrays).table_valued(*columns.keys()).render_derived()
+    return statement.from_select(columns.keys(), select(*rows.columns))
 
 
 def _ordered(names: Sequence[str] | None, row: Row) -> t.Any:
