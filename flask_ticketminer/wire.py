@@ -16,9 +16,10 @@ PROBLEM_JSON = "application/problem+json"
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-def read_json(*, required: t.Collection[str], optional: t.Collection[str] = ()) -> dict[str, t.Any]:
+def read_json(*, required: t.Collection[str], optional: t.Collection[str] | None = ()) -> dict[str, t.Any]:
     """Return the JSON object of the current request, which has every `required` and no unknown member.
 
+    :param optional: members that it may have besides; None when any may be there.
     :raises Problem: the media type, size, encoding or a member is wrong.
     """
     if request.mimetype != "application/json":
@@ -53,13 +54,15 @@ def check_members(
     members: dict[str, t.Any],
     *,
     required: t.Collection[str],
-    optional: t.Collection[str] = (),
+    optional: t.Collection[str] | None = (),
     name: str = "The request",
 ) -> None:
-    """Raise :class:`MalformedRequest` unless `members` are the ones expected."""
+    """Raise :class:`MalformedRequest` unless `members` are the ones expected; `optional` is None when any others may be there."""
     missing = [member for member in required if member not in members]
     if missing:
         raise MalformedRequest(f"{name} lacks {', '.join(sorted(missing))}.", cause="missing-member")
+    if optional is None:
+        return
     unknown = [member for member in members if member not in required and member not in optional]
     if unknown:
         shown = ", ".join(sorted(unknown))[:80]

@@ -213,6 +213,7 @@ def test_unknown_members_of_a_credential_make_no_other_payment(shop: Shop, visit
     echo = {**credential["challenge"], "new": "x"}
     again = visitor.pay("/once", {**credential, "challenge": echo})
     assert cause(again) == (409, "already-delivered")
+    assert visitor.post("/redeem", {**credential, "new": 1}).status_code == 200
     assert shop.balanced()
 
 

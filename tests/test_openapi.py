@@ -120,7 +120,7 @@ def test_examples_fit_their_schemas(document: Document) -> None:
         ("SubmitRequest", {"mix": "00" * 32}),
         ("RedeemRequest", {"payload": {"tickets": []}}),
         ("RedeemRequest", {"payload": {"tickets": ["A" * 472]}}),
-        ("RedeemRequest", {"states": []}),
+        ("RedeemRequest", {"challenge": "later"}),
         ("RestoreRequest", {"hashes": ["00" * 32] * 257}),
         ("RestoreRequest", {"key_id": "00" * 31}),
     ],

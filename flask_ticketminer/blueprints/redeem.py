@@ -44,7 +44,7 @@ def redeem() -> Response:
     site = current_site()
     if request.mimetype == "application/x-www-form-urlencoded":
         return _redeem_form(site)
-    members = read_json(required=("payload",), optional=("challenge", "source"))
+    members = read_json(required=("payload",), optional=None)
     try:
         credential = read_credential(
             members, site.settings, site.secrets, exchange="challenge" not in members

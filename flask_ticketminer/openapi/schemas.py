@@ -267,7 +267,9 @@ def _redeem_request(settings: Settings) -> Schema:
         },
         optional=("challenge", "source"),
     ) | {
-        "description": "A credential; without `challenge`, an exchange of tickets for others of equal value."
+        "additionalProperties": True,
+        "description": "A credential, whose unknown members are ignored; without `challenge`, an exchange of tickets for others of "
+        "equal value.",
     }
 
 
