@@ -22,13 +22,13 @@ ALLOWED = frozenset(
         "payment-released",
     }
 )
-DECIDED = ("ticket-spent", "view-failed", "payment-released")
-"""Causes after which a credential need not have been granted."""
 """The only causes for which a request may be refused while everybody spends the same tickets.
 
 ``already-delivered`` brings the receipt of one's own payment; ``pass-invalid`` is a pass for one use that was used before;
 ``view-failed`` is a view that fails on purpose, and ``payment-released`` what a late copy of that request is told.
 """
+DECIDED = frozenset({"ticket-spent", "view-failed", "payment-released"})
+"""Causes after which a credential need not have been granted."""
 BUSY = frozenset({"database-busy"})
 """503 with ``Retry-After``: counted apart, and repeated until it is decided."""
 

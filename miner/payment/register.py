@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 
 from miner.answers import is_path, nonsense
 from miner.dialogue.booking import settle_payment
@@ -164,20 +165,23 @@ class Register:
     def what_is_left(self, tried: t.Sequence[PreparedPayment]) -> str:
         """Return sentences about the tickets that the payments `tried` have offered."""
         offered = {(ticket.key_id, ticket.nonce) for each in tried for ticket in each.request.inputs}
-        worth = {"spent": 0, "pending": 0, "else": 0}
+        worth: Counter[str] = Counter()
         for purse in {each.request.origin for each in tried}:
             for ticket in self.wallet.tickets(purse):
                 if (ticket.key_id, ticket.nonce) in offered:
-                    worth[ticket.state if ticket.state in worth else "else"] += ticket.value
-        if not worth["spent"] and not worth["pending"]:
+                    worth[ticket.state] += ticket.value
+        spent, pending = worth.pop("spent", 0), worth.pop("pending", 0)
+        if not spent and not pending:
             return "The tickets are still yours."
-        said = f"Of the tickets offered, those worth {worth['spent']} are spent."
-        if worth["pending"]:
-            said += (
-                f" Those worth {worth['pending']} are kept back until the site tells what became of them: ticketminer wallet "
-                f"recover {self.origin}."
+        said = [f"Of the tickets offered, those worth {spent} are spent."] if spent else []
+        if pending:
+            said.append(
+                f"Tickets worth {pending} are kept back until the site tells what became of them: ticketminer wallet recover "
+                f"{self.origin}."
             )
-        return said + (" The others are still yours." if worth["else"] else "")
+        if worth:
+            said.append("The others are still yours.")
+        return " ".join(said)
 
     @property
     def believed(self) -> bool:
