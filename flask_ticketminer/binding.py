@@ -15,6 +15,7 @@ from flask_ticketminer.errors import AddressTooLong
 from miner.tokens import jcs
 
 _LABEL = b"ticketminer binding v1\n"
+# Made once: json.dumps makes an encoder a call where the separators are not its own.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _BODYLESS = frozenset({"GET", "HEAD"})
 _IN_PATH = "!$&'()*+,/:;=@"
