@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, or_, select, update
 
 from flask_ticketminer.errors import OutputAlreadySigned, TicketInUse, TicketSpent
-from flask_ticketminer.mint.orders import FAILED, RELEASED, RESERVED, Plan
+from flask_ticketminer.mint.orders import FAILED, LAPSED, RESERVED, Plan
 from flask_ticketminer.mint.statements import Statements
 from flask_ticketminer.tables import Tables
 
@@ -57,7 +57,7 @@ def release(
     """
     payment = tables.payment
     condition = and_(payment.c.payment_id == payment_id, payment.c.state == RESERVED)
-    state = RELEASED if fence is None else FAILED
+    state = LAPSED if fence is None else FAILED
     if fence is not None:
         condition = and_(condition, payment.c.fence == fence)
     if overdue_at is not None:

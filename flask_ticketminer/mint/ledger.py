@@ -31,8 +31,8 @@ from flask_ticketminer.mint.denominations import check_amounts
 from flask_ticketminer.mint.keys import MintKey
 from flask_ticketminer.mint.orders import (
     FAILED,
+    LAPSED,
     PAID,
-    RELEASED,
     RESERVED,
     USED,
     USING,
@@ -303,7 +303,7 @@ class Ledger(Shares):
         full = plan.payment_row(RESERVED, now, self._settings.lease) | change
 
         def again(connection: Connection) -> bool:
-            if not self._move(connection, stored.payment_id, stored.fence, RELEASED, full):
+            if not self._move(connection, stored.payment_id, stored.fence, LAPSED, full):
                 return False
             holdings.insert_rows(connection, self._statements, plan, held=True)
             return True

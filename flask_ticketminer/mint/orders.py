@@ -7,7 +7,7 @@
                        │ │  │                 ▲                   │     a pass for one use
                        │ │ reserve            └────abandon_use────┘
                        │ ▼  │
-                       │ released           its lease ended: nobody was told what became of its view
+                       │ lapsed             its lease ended: nobody was told what became of its view
                     release
                        ▼
                      failed                 its view failed, and whoever paid was told: it is over
@@ -30,7 +30,7 @@ from flask_ticketminer.mint.denominations import Kind
 from flask_ticketminer.mint.keys import MintKey
 from miner.tokens import MODULUS_SIZE, Token
 
-RESERVED, RELEASED, FAILED, SETTLED = "reserved", "released", "failed", "settled"
+RESERVED, LAPSED, FAILED, SETTLED = "reserved", "lapsed", "failed", "settled"
 PAID, USING, USED = "paid", "using", "used"
 
 

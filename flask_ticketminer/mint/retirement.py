@@ -34,7 +34,7 @@ from flask_ticketminer.database import Database
 from flask_ticketminer.errors import ClockJumped
 from flask_ticketminer.mint import holdings
 from flask_ticketminer.mint.epochs import DAY
-from flask_ticketminer.mint.orders import FAILED, PAID, RELEASED, RESERVED, SETTLED, USED, USING
+from flask_ticketminer.mint.orders import FAILED, LAPSED, PAID, RESERVED, SETTLED, USED, USING
 from flask_ticketminer.tables import COUNTERS, Tables
 
 GRACE = DAY
@@ -142,7 +142,7 @@ def _old_payments(database: Database, settings: Settings, now: int) -> ColumnEle
     replay, passes = now - settings.replay_kept, now - max(settings.replay_kept, settings.redeem_days * DAY)
     return or_(
         and_(payment.c.state.in_((SETTLED, USED)), payment.c.settled_at < replay),
-        and_(payment.c.state.in_((RELEASED, FAILED)), _dead(database, settings, now)),
+        and_(payment.c.state.in_((LAPSED, FAILED)), _dead(database, settings, now)),
         # A pass that was paid for and not used is kept as long as tickets are.
         and_(payment.c.state.in_((PAID, USING)), payment.c.settled_at < passes),
     )

@@ -23,8 +23,8 @@ CHUNK = 32
 """Tickets of one exchange; their value never needs more outputs than that."""
 CHOICES = 3
 """Times tickets are chosen when others are faster: another program with this wallet, or a copy of it."""
-P = t.ParamSpec("P")
-T = t.TypeVar("T")
+_P = t.ParamSpec("_P")
+_T = t.TypeVar("_T")
 
 
 def exchange_steps(
@@ -71,11 +71,11 @@ def exchange_steps(
     raise AssertionError("The loop returns or raises.")
 
 
-def _chosen_again(step: t.Callable[P, Steps[T]]) -> t.Callable[P, Steps[T]]:
+def _chosen_again(step: t.Callable[_P, Steps[_T]]) -> t.Callable[_P, Steps[_T]]:
     """Let `step` choose tickets again when those it had chosen are gone, and booked so, by the time they are sent."""
 
     @functools.wraps(step)
-    def steps(*args: P.args, **kwargs: P.kwargs) -> Steps[T]:
+    def steps(*args: _P.args, **kwargs: _P.kwargs) -> Steps[_T]:
         for _ in range(CHOICES - 1):
             try:
                 return (yield from step(*args, **kwargs))
