@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 import typing as t
 import weakref
 from datetime import timedelta
@@ -204,9 +205,7 @@ def _pay_for(site: Site, sale: Sale, reserved: Reservation, run: t.Callable[[], 
         return response
     settled = _surely(lambda: site.ledger.settle(reserved))
     if settled is None:
-        raise InProgress(
-            "Another request took this payment over; send the same request again.", retry_after=1
-        )
+        raise _taken_over()
     announce(site, order, sale.endpoint)
     _attach(site, sale, settled, response)
     return response
@@ -223,7 +222,7 @@ def _again(site: Site, sale: Sale, stored: StoredPayment, run: t.Callable[[], t.
     if access is None or site.clock.now() >= (access.expires or 0):
         raise already_delivered(stored)
     set_current(Payment(stored.payment_id.hex(), stored.price, by_pass=True))
-    response = _run(site, sale, run, lambda: None)
+    response = _run(site, sale, run, lambda: True)
     if _delivered(response):
         _attach(site, sale, stored, response)
     return response
@@ -240,7 +239,7 @@ def _use_pass(site: Site, sale: Sale, access: AccessPass, run: t.Callable[[], t.
     if not _delivered(response):
         return response
     if not _surely(lambda: site.ledger.finish_use(use)):
-        raise InProgress("Another request took this pass over; send the same request again.", retry_after=1)
+        raise _taken_over()
     delete_pass_cookie(response, access, path=request_path())
     return response
 
@@ -255,18 +254,27 @@ def _used_up(site: Site, sale: Sale, binding: Binding, access: AccessPass) -> Re
     return response
 
 
-def _run(site: Site, sale: Sale, run: t.Callable[[], t.Any], undo: t.Callable[[], object]) -> Response:
-    """Run the view. When it fails, `undo` what was begun; whatever it raises goes on to the host."""
+def _run(site: Site, sale: Sale, run: t.Callable[[], t.Any], undo: t.Callable[[], bool]) -> Response:
+    """Run the view. When it fails, `undo` what was begun; whatever it raises goes on to the host.
+
+    :raises InProgress: it failed after others had taken over what was begun, who may yet succeed.
+    """
     try:
         response = _answer(run)
         if _delivered(response):
             refuse_open_writes(site, sale.endpoint)
     except BaseException as error:
-        _undo(site, undo)
+        if not _undo(site, undo) and isinstance(error, Exception):
+            site.app.log_exception(sys.exc_info())
+            raise _taken_over() from error
         raise _ViewRaised(error) from error
-    if not _delivered(response):
-        _undo(site, undo)
+    if not _delivered(response) and not _undo(site, undo):
+        raise _taken_over()
     return response
+
+
+def _taken_over() -> InProgress:
+    return InProgress("Another request took this over; send the same request again.", retry_after=1)
 
 
 def _answer(run: t.Callable[[], t.Any]) -> Response:
@@ -279,10 +287,12 @@ def _answer(run: t.Callable[[], t.Any]) -> Response:
         return current_app.make_response(error.response)
 
 
-def _undo(site: Site, undo: t.Callable[[], object]) -> None:
+def _undo(site: Site, undo: t.Callable[[], bool]) -> bool:
+    """Return whether `undo` still had what it was to give back, as far as can be known."""
     discard_open_writes(site)
     with contextlib.suppress(Problem):  # the lease gives the tickets back where the database cannot now
-        undo()
+        return undo()
+    return True
 
 
 def _surely(step: t.Callable[[], T]) -> T:
@@ -301,11 +311,13 @@ def _delivered(response: Response) -> bool:
     return response.status_code < 400 and response.status_code != 304
 
 
-def _release(site: Site, sale: Sale, reserved: Reservation) -> None:
+def _release(site: Site, sale: Sale, reserved: Reservation) -> bool:
     order = reserved.plan.order
-    if site.ledger.release(reserved):
+    released = site.ledger.release(reserved)
+    if released:
         news = {"amount": order.price, "endpoint": sale.endpoint, "payment_id": order.payment_id.hex()}
         tell(payment_released, site.app, **news)
+    return released
 
 
 def _attach(site: Site, sale: Sale, stored: StoredPayment, response: Response) -> None:

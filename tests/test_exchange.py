@@ -8,7 +8,7 @@ from fake_keys import DAY, NOW
 from purses import SHOP, deposit
 
 from miner.client import SiteClient
-from miner.errors import SiteRefused, SiteUnreachable, WalletError
+from miner.errors import SiteRefused, SiteUnreachable, TicketsTaken, WalletError
 
 
 @pytest.fixture
@@ -46,9 +46,17 @@ def test_spent_tickets_are_found_out_when_an_exchange_is_refused(client, site, w
     deposit(wallet, site, 4, 8)
     spent = wallet.tickets(SHOP)[0]
     site.spent[spent.key_id, spent.nonce] = "elsewhere"
-    with pytest.raises(SiteRefused, match="ticket-spent"):
+    with pytest.raises(TicketsTaken, match="marked as spent"):
         client.exchange(wallet.tickets(SHOP), [4, 8])
     assert [(t.value, t.state) for t in wallet.tickets()] == [(4, "spent"), (8, "available")]
+
+
+def test_a_site_that_calls_tickets_spent_without_listing_them_locks_up_one_choice(client, site, wallet):
+    deposit(wallet, site, 8, 8, 8)
+    site.answer("/ticketminer/redeem", httpx.Response(400, json={"cause": "ticket-spent"}), times=9)
+    with pytest.raises(SiteRefused, match="ticket-spent"):
+        client.make_exact(3)
+    assert sorted(ticket.state for ticket in wallet.tickets()) == ["available", "available", "pending"]
 
 
 def test_joining_makes_few_large_tickets(client, site, wallet):
@@ -71,6 +79,21 @@ def test_renewing_swaps_tickets_that_near_their_end(client, site, wallet, clock)
     assert client.renew() == 5
     assert {t.redeem_until for t in wallet.tickets() if t.state == "available"} == {site.key(4).redeem_until}
     assert wallet.balance() == 5
+
+
+def test_renewing_swaps_each_ticket_once_however_the_sites_time_moves(site, wallet, clock):
+    def handle(request):
+        answer = site.handle(request)
+        if request.url.path == "/ticketminer/redeem":
+            clock.now = site.now = NOW + 28 * DAY
+            site.add_epoch(4)
+        return answer
+
+    deposit(wallet, site, 4)
+    clock.now = site.now = NOW + 14 * DAY
+    site.add_epoch(2)
+    assert SiteClient(SHOP, wallet, httpx.Client(transport=httpx.MockTransport(handle))).renew() == 4
+    assert site.counted("/ticketminer/redeem") == 1
 
 
 def test_too_much_for_one_exchange_is_refused_before_sending(client, site, wallet):

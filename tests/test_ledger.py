@@ -151,6 +151,14 @@ def test_a_payment_that_failed_is_over_for_late_copies_of_its_request(mint: Mint
         mint.ledger.pay_at_once(order)
 
 
+def test_a_payment_that_failed_after_its_lease_is_over_as_well(mint: Mint) -> None:
+    order = mint.order([mint.ticket(8)], price=3)
+    slow = mint.give_up(order)
+    assert mint.ledger.release(slow)
+    with pytest.raises(PaymentReleased):
+        mint.ledger.reserve(order)
+
+
 def test_a_given_up_payment_is_reserved_again_with_a_higher_fence_and_the_same_outputs(mint: Mint) -> None:
     order = mint.order([mint.ticket(8)], price=3)
     first = mint.give_up(order)

@@ -119,26 +119,6 @@ def test_an_exact_payment_that_the_site_has_forgotten_is_found_on_its_list(walle
     assert [t.state for t in wallet.tickets()] == ["spent", "spent"]
 
 
-def test_a_late_copy_of_a_payment_that_had_failed_costs_no_change(wallet, site, fund):
-    fund(8)
-    sent = []
-
-    def keep(request):
-        sent.append(request)
-        return site.handle(request)
-
-    site.views["/report"] = 500
-    with httpx.Client(transport=httpx.MockTransport(keep), auth=TicketAuth(wallet)) as http:
-        assert http.get(REPORT).status_code == 500
-    assert wallet.balance() == 8
-    # This site lets what failed be paid for after all; the answer reaches nobody.
-    site.views["/report"] = 200
-    assert site.handle(sent[-1]).status_code == 200
-    _, http = auth(wallet, site)
-    assert http.get(REPORT).status_code == 200
-    assert wallet.balance() == 8 - 3 - 3
-
-
 def test_the_payment_is_written_down_before_it_is_sent(wallet, site, fund):
     fund(8)
     written = []

@@ -278,6 +278,30 @@ def test_a_view_that_runs_again_sees_the_same_payment_id(shop: Shop) -> None:
     assert len(set(seen)) == 1
 
 
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_view_that_fails_after_a_copy_of_its_request_has_paid_does_not_say_that_nothing_was_spent(
+    shop: Shop, raises: bool
+) -> None:
+    copies: list[int] = []
+
+    def view() -> tuple[str, int]:
+        if copies:
+            return "x", 200
+        copies.append(0)
+        shop.clock.advance(121)  # whoever began is taken for dead
+        copies[0] = Visitor(shop.app).pay("/x", credential).status_code
+        if raises:
+            raise LookupError
+        return "failed", 500
+
+    for_sale(shop, "/x", view)
+    visitor = Visitor(shop.app)
+    credential = visitor.credential("/x", [visitor.ticket()])
+    assert cause(visitor.pay("/x", credential)) == (409, "in-progress")
+    assert copies == [200]
+    assert cause(visitor.pay("/x", credential)) == (409, "already-delivered")
+
+
 @pytest.mark.parametrize("path", ["/submit", "/redeem"])
 def test_an_unknown_outcome_is_503_and_the_same_request_settles_it(
     shop: Shop, visitor: Visitor, path: str

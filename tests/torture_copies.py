@@ -16,7 +16,7 @@ STALE = 11.0
 """Seconds after which every worker's list of spent tickets is written anew."""
 EXPECTED = frozenset(
     {
-        "refused: ticket-spent",
+        "tickets taken",
         "refused: output-already-signed",
         "payment failed: asked again and again",
         "more than 20 requests",

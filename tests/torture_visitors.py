@@ -25,6 +25,7 @@ from miner.errors import (
     PaymentFailed,
     SiteRefused,
     SiteUnreachable,
+    TicketsTaken,
 )
 from miner.payment import TicketAuth
 from miner.payment.prepared import resource_name
@@ -278,6 +279,8 @@ def _named(step: t.Callable[[], str]) -> str:
         return "unreachable"
     except NotEnoughTickets:
         return "not enough tickets"
+    except TicketsTaken:
+        return "tickets taken"
     except SiteRefused as error:
         return f"refused: {error.cause}"
     except PaymentFailed as error:

@@ -52,14 +52,16 @@ def release(
 ) -> bool:
     """Give the tickets of a reserved payment back and forget its outputs; return whether this call did.
 
-    :param fence: only while the payment is in these hands, whose view has failed: the payment is over.
+    :param fence: only while the payment is in these hands, or has lapsed in them; its view has failed, and it is over.
     :param overdue_at: only when its lease is over at this time; the same credential may still pay.
     """
     payment = tables.payment
-    condition = and_(payment.c.payment_id == payment_id, payment.c.state == RESERVED)
-    state = LAPSED if fence is None else FAILED
-    if fence is not None:
-        condition = and_(condition, payment.c.fence == fence)
+    condition, state = payment.c.payment_id == payment_id, LAPSED
+    if fence is None:
+        condition = and_(condition, payment.c.state == RESERVED)
+    else:
+        condition = and_(condition, payment.c.state.in_((RESERVED, LAPSED)), payment.c.fence == fence)
+        state = FAILED
     if overdue_at is not None:
         condition = and_(condition, payment.c.lease_until <= overdue_at)
     if connection.execute(update(payment).where(condition).values(state=state, change=b"")).rowcount != 1:

@@ -38,6 +38,7 @@ def exchange_steps(
     """Swap `tickets` for new ones of `values`, which add up to the same.
 
     :raises SiteRefused: the site did not; the tickets are free again unless it has no decision yet.
+    :raises TicketsTaken: some were not free, or had been spent by another copy of this wallet.
     """
     if sum(ticket.value for ticket in tickets) != sum(values):
         raise ValueError("An exchange keeps the value.")
@@ -65,6 +66,11 @@ def exchange_steps(
         filed = yield from reconcile(talk, request, refused)
         if filed is not None:
             return filed
+        if refused.cause == "ticket-spent" and not adopt:
+            raise TicketsTaken(
+                "Another copy of this wallet has spent some of these tickets; they are marked as spent. Look at the balance "
+                "before you repeat."
+            ) from refused
         if attempt == 2 or refused.cause not in ("output-already-signed", "key-not-signing"):
             raise refused
         yield from talk.keys(refresh=True)
@@ -72,7 +78,7 @@ def exchange_steps(
 
 
 def _chosen_again(step: t.Callable[_P, Steps[_T]]) -> t.Callable[_P, Steps[_T]]:
-    """Let `step` choose tickets again when those it had chosen are gone, and booked so, by the time they are sent."""
+    """Let `step` choose tickets again when those it had chosen are not free any more, and the wallet knows it."""
 
     @functools.wraps(step)
     def steps(*args: _P.args, **kwargs: _P.kwargs) -> Steps[_T]:
@@ -81,9 +87,6 @@ def _chosen_again(step: t.Callable[_P, Steps[_T]]) -> t.Callable[_P, Steps[_T]]:
                 return (yield from step(*args, **kwargs))
             except TicketsTaken:
                 continue
-            except SiteRefused as error:
-                if error.cause != "ticket-spent":
-                    raise
         return (yield from step(*args, **kwargs))
 
     return steps
@@ -123,27 +126,33 @@ def _join_some(talk: Conversation) -> Steps[bool]:
 
 def renew_steps(talk: Conversation) -> Steps[int]:
     """Swap the tickets that near their end for new ones; return their value."""
-    renewed = 0
-    while value := (yield from _renew_some(talk)):
-        renewed += value
+    yield from talk.service()
+    # No ticket twice: what a site hands out could near its end at once.
+    old, renewed = _near_their_end(talk), 0
+    for start in range(0, len(old), CHUNK):
+        renewed += yield from _renew(talk, {ticket.nonce for ticket in old[start : start + CHUNK]})
     return renewed
 
 
 @_chosen_again
-def _renew_some(talk: Conversation) -> Steps[int]:
-    """Swap the first tickets that near their end; return their value, 0 when there are none."""
+def _renew(talk: Conversation, nonces: t.Collection[bytes]) -> Steps[int]:
+    """Swap those of the tickets `nonces` that are still free; return their value."""
     service = yield from talk.service()
-    horizon = talk.now() + RENEW_WITHIN
-    keys = {key.key_id: key for key in talk.wallet.keys(talk.purse)}
-    old = [
-        ticket
-        for ticket in _free(talk)
-        if ticket.redeem_until <= horizon and not keys[ticket.key_id].issues(talk.now())
-    ][:CHUNK]
+    old = [ticket for ticket in _near_their_end(talk) if ticket.nonce in nonces]
     value = sum(ticket.value for ticket in old)
     if old:
         yield from exchange_steps(talk, old, make(value, service.denominations), label="renewed")
     return value
+
+
+def _near_their_end(talk: Conversation) -> list[HeldTicket]:
+    horizon = talk.now() + RENEW_WITHIN
+    keys = {key.key_id: key for key in talk.wallet.keys(talk.purse)}
+    return [
+        ticket
+        for ticket in _free(talk)
+        if ticket.redeem_until <= horizon and not keys[ticket.key_id].issues(talk.now())
+    ]
 
 
 def receive_steps(talk: Conversation, text: str) -> Steps[int]:

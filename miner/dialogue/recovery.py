@@ -96,9 +96,8 @@ def reconcile(
 
     A site forgets its answers after a day, so a refusal alone does not say that nothing happened: `request` went through
     when all it handed over is on the lists of spent tickets, and all it asked for is signed. Otherwise what is spent or
-    signed is so by another copy of this wallet, or by a late copy of a request that had been refused: the spent tickets
-    are written off, the signed ones taken in, and all else stays as it was. Returns the tickets of a request that went
-    through, else None.
+    signed is so by another copy of this wallet: the spent tickets are written off, the signed ones taken in, and all else
+    stays as it was. Returns the tickets of a request that went through, else None.
 
     :raises SiteError: that cannot be found out now, or the site calls tickets spent which it does not list; the request
         stays open.
@@ -110,11 +109,9 @@ def reconcile(
     signatures = yield from _signed(talk, request.outputs)
     if _went_through(request, spent, signatures):
         return (yield from _settle(talk, request, signatures))
-    outputs = list(request.outputs)
-    if spent:
-        outputs += talk.wallet.refused_outputs(request.origin)
-        signatures += yield from _signed(talk, outputs[len(signatures) :])
-    ahead = [output for output, signature in zip(outputs, signatures, strict=True) if signature is not None]
+    ahead = [
+        output for output, signature in zip(request.outputs, signatures, strict=True) if signature is not None
+    ]
     talk.wallet.release(
         request, refused.cause, spent=spent, signed=[output.blinded_message for output in ahead]
     )

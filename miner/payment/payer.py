@@ -176,7 +176,8 @@ class Payer(Register):
                 waits += 1
                 yield Wait(min(refused.retry_after or 1, LONGEST_WAIT))
                 continue
-            if refused.cause in UNDECIDED or reply.status in (502, 503, 504):
+            if refused.cause in UNDECIDED or reply.status > 500:
+                # Not the page's own failure but that of something on the way, which does not know.
                 return reply, None
             if reply.status == 402 or refused.cause in _MENDED:
                 yield from self._mend(tried, refused)

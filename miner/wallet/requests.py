@@ -104,7 +104,7 @@ def unanswered(connection: sqlite3.Connection, where: str = "1", *values: t.Any)
         PendingRequest(
             **row,
             inputs=tuple(tickets(connection, "request = ?", row["id"])),
-            outputs=tuple(find_outputs(connection, "request = ?", row["id"])),
+            outputs=tuple(_outputs(connection, row["id"])),
         )
         for row in map(dict, rows)
     ]
@@ -147,9 +147,9 @@ def release(
             "UPDATE tickets SET state = ?, request = NULL WHERE request = ? AND key_id = ? AND nonce = ?",
             (state, request.id, ticket.key_id, ticket.nonce),
         )
-    connection.execute("UPDATE outputs SET request = NULL WHERE request = ?", (request.id,))
     for blinded in signed:
-        connection.execute("DELETE FROM outputs WHERE request IS NULL AND blinded = ?", (blinded,))
+        connection.execute("DELETE FROM outputs WHERE request = ? AND blinded = ?", (request.id, blinded))
+    connection.execute("UPDATE outputs SET request = NULL WHERE request = ?", (request.id,))
     return True
 
 
@@ -210,12 +210,10 @@ def _finish(
     return cursor.rowcount == 1
 
 
-def find_outputs(connection: sqlite3.Connection, where: str, *values: t.Any) -> t.Iterator[Output]:
-    """Yield the outputs that `where` selects, in the order in which they were asked for, as far as their keys are known."""
+def _outputs(connection: sqlite3.Connection, request: int) -> t.Iterator[Output]:
     rows = connection.execute(
-        "SELECT origin, key_id, counter, blinded, nonce, inverse FROM outputs"  # noqa: S608
-        f" WHERE {where} ORDER BY position, counter",
-        values,
+        "SELECT origin, key_id, counter, blinded, nonce, inverse FROM outputs WHERE request = ? ORDER BY position",
+        (request,),
     ).fetchall()
     for row in rows:
         key = keyring.find(connection, row["origin"], row["key_id"])

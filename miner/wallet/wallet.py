@@ -15,7 +15,6 @@ from miner.wallet import journal, requests
 from miner.wallet.outputs import advance, complete
 from miner.wallet.records import (
     HeldTicket,
-    Output,
     PendingRequest,
     RequestKind,
 )
@@ -282,11 +281,6 @@ class Wallet(SiteBook):
         with self._store.read() as connection:
             found = requests.unanswered(connection, where, *values)
         return [request for request in found if kind in (None, request.kind)]
-
-    def refused_outputs(self, origin: str) -> list[Output]:
-        """Return the outputs that the site has refused to sign, as far as this wallet knows."""
-        with self._store.read() as connection:
-            return list(requests.find_outputs(connection, "request IS NULL AND origin = ?", origin))
 
     def file_restored(
         self,
