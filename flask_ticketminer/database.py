@@ -17,6 +17,8 @@ import typing as t
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
+# The tables' options need it: imported by the first request, it would be half imported in a child forked meanwhile.
+import sqlalchemy.dialects.sqlite  # noqa: F401
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -42,7 +44,7 @@ BUSY_TIMEOUT = 5000
 UNWRITABLE_RETRY = 60
 """Seconds after which a visitor is to try again while the disk is full: somebody has to make room first."""
 FORK_PATIENCE = 5.0
-"""Seconds that a fork waits for threads that are in SQLite."""
+"""Seconds that a fork waits for threads that are in SQLite or open a database."""
 
 _log = logging.getLogger(__name__)
 _ISOLATION: dict[str, t.Any] = {"isolation_level": "READ COMMITTED"}
@@ -284,13 +286,12 @@ class Database(Shared):
         return create_engine(self.url, pool_recycle=300, **_ISOLATION)
 
     def _before_fork(self) -> None:
-        """Let the threads that are in SQLite finish, and close its idle files.
+        """Let the threads finish that are in SQLite or open a database, and close SQLite's idle files.
 
         SQLite keeps the locks of a file in memory, so a child that inherited an open file would believe it holds what only
-        the parent does. And it has mutexes, which a child would inherit locked.
+        the parent does. And it has mutexes, which a child would inherit locked, as Python has for a driver that is being imported.
         """
-        # A host's database that nobody has asked for yet has no URL.
-        if self._uri is None or self.is_sqlite:
+        if self._engine is None or self.is_sqlite:
             unused = self._in_use.close(FORK_PATIENCE)
             if self._engine is not None and self.is_sqlite and not self.is_memory:
                 if unused:
