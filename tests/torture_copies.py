@@ -17,6 +17,7 @@ STALE = 11.0
 EXPECTED = frozenset(
     {
         "tickets taken",
+        "refused: ticket-spent",
         "refused: output-already-signed",
         "payment failed: asked again and again",
         "more than 20 requests",
@@ -24,6 +25,7 @@ EXPECTED = frozenset(
 )
 """What may become of a task besides, because the other copy was faster.
 
+A ticket that the site calls spent before its list does, which may be ten seconds old, is kept back and not replaced by another.
 The last is the bound on one request of a program, in which a wallet that is far behind cannot catch up; ``recover`` can.
 """
 
