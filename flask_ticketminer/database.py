@@ -305,7 +305,7 @@ class Database(Shared):
         """Make the locks; a forked child also opens its own connections, as the parent's are the parent's to close."""
         self._opening = threading.Lock()
         self._writing = threading.Lock()
-        #: Whoever uses a connection is inside.
+        #: Whoever is in SQLite or opens a database is inside.
         self._in_use = Turnstile()
         if self._engine is not None and not self.is_memory:
             self._kept = None

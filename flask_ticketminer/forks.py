@@ -7,6 +7,7 @@ until every thread has passed a :class:`Turnstile`.
 
 from __future__ import annotations
 
+import abc
 import functools
 import os
 import sys
@@ -18,25 +19,28 @@ import weakref
 _shared: set[weakref.ref[Shared]] = set()
 
 
-class Shared:
-    """Base of what threads share: a subclass makes its locks in :meth:`_begin_process`, and calls ``super().__init__()`` last."""
+class Shared(abc.ABC):
+    """Base of what threads share: a subclass makes its locks in :meth:`_begin_process`.
+
+    It calls ``super().__init__()`` last, since that calls :meth:`_begin_process`, which may need what was assigned before.
+    """
 
     def __init__(self) -> None:
         self._begin_process()
         _shared.add(weakref.ref(self, _shared.discard))
 
+    @abc.abstractmethod
     def _begin_process(self) -> None:
         """Make the locks; called once more in a forked child.
 
         Any thread may have been anywhere in this object. What is assigned in one step is either old or new and may stay; what takes
         several steps is reset here, and so is what counts the work of one process.
         """
-        raise NotImplementedError
 
-    def _before_fork(self) -> None:
+    def _before_fork(self) -> None:  # noqa: B027 - most need nothing here
         """Prepare for a fork, which follows in this thread."""
 
-    def _after_fork(self) -> None:
+    def _after_fork(self) -> None:  # noqa: B027
         """Undo in the parent what :meth:`_before_fork` did."""
 
 

@@ -7,6 +7,7 @@ an older ``SECRET_KEY`` still verify while that key stands in ``SECRET_KEY_FALLB
 from __future__ import annotations
 
 import functools
+import hashlib
 import hmac
 import json
 import typing as t
@@ -14,9 +15,8 @@ import typing as t
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask
-from itsdangerous import Signer, URLSafeSerializer
+from itsdangerous import Serializer, URLSafeSerializer
 from itsdangerous.encoding import base64_encode
-from itsdangerous.signer import SigningAlgorithm
 
 from flask_ticketminer.config import Settings
 from flask_ticketminer.errors import ConfigurationError
@@ -60,7 +60,7 @@ class Secrets:
         """Return a signer of small JSON values for `purpose`; itsdangerous wants the newest key last."""
         keys = self.mac_keys(purpose)[::-1]
         # The keys are derived for this purpose alone, so that the signer need not derive others from them.
-        options = {"algorithm": _HmacSha256(), "key_derivation": "none"}
+        options = {"digest_method": hashlib.sha256, "key_derivation": "none"}
         return _Serializer(keys, salt=purpose, signer_kwargs=options)
 
     def mac(self, purpose: str, message: bytes) -> bytes:
@@ -82,27 +82,13 @@ class _Json:
     loads = staticmethod(json.loads)
 
 
-class _HmacSha256(SigningAlgorithm):
-    """HMAC-SHA256 in one call; an object of :mod:`hmac` that could be fed in parts costs several times as much."""
-
-    def get_signature(self, key: bytes, value: bytes) -> bytes:
-        return hmac.digest(key, value, "sha256")
-
-
 class _Serializer(URLSafeSerializer):
     """Small values only: looking whether zlib makes them smaller takes longer than all the rest."""
 
     default_serializer = _Json
 
-    def make_signer(self, salt: str | bytes | None = None) -> Signer:
-        return self._signer if salt is None or salt == self.salt else super().make_signer(salt)
-
-    @functools.cached_property
-    def _signer(self) -> Signer:
-        return super().make_signer()
-
     def dump_payload(self, obj: t.Any) -> bytes:
-        return base64_encode(self.serializer.dumps(obj))
+        return base64_encode(Serializer.dump_payload(self, obj))
 
 
 def _as_bytes(secret: t.Any) -> bytes:

@@ -8,7 +8,7 @@
     │   ├── WalletTooNew           a later version wrote it
     │   ├── WalletFull             the disk is full; nothing was lost
     │   ├── WalletBusy             another process holds the wallet
-    │   ├── TicketsTaken           tickets chosen for a request were used by another before it was written down
+    │   ├── TicketsTaken           tickets chosen for a request are not free any more
     │   ├── WrongWords             backup words that are misspelt, incomplete or of the other kind
     │   └── NotEnoughTickets       the balance, or what can be made of it, does not cover the amount
     ├── SiteError                  the other side

@@ -79,8 +79,8 @@ MUTANTS = (
     Mutant(
         "a released payment compares its fence",
         SITE + "mint/holdings.py",
-        "payment.c.state.in_((RESERVED, LAPSED)), payment.c.fence == fence)",
-        "payment.c.state.in_((RESERVED, LAPSED)))",
+        "and_(payment.c.state.in_((RESERVED, LAPSED)), payment.c.fence == fence)",
+        "payment.c.state.in_((RESERVED, LAPSED))",
         ("test_ledger.py::test_after_the_lease_the_same_credential_takes_over_and_the_zombie_cannot_settle",),
     ),
     Mutant(

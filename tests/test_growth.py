@@ -64,7 +64,8 @@ def test_a_stranger_without_work_or_tickets_adds_no_row(shop: Shop) -> None:
     visitor.entries()  # the keys of this epoch are made for the first who asks
     before = rows(database)
     job = visitor.job(value=512)
-    visitor.post("/submit", visitor.share(job, visitor.output(512), nonce="00" * 8))
+    without_work = next(visitor.nonces(job, hits=False))
+    visitor.post("/submit", visitor.share(job, visitor.output(512), nonce=without_work))
     visitor.post("/restore", {"key_id": job["key_id"], "hashes": [os.urandom(32).hex() for _ in range(256)]})
     for path in ("/keys", "/stats", "/dashboard", "/donate?amount=5", f"/keys/{job['key_id']}/spent"):
         visitor.get(PREFIX + path)

@@ -278,19 +278,6 @@ def test_a_refusal_without_remedy_is_raised_and_costs_nothing(wallet, site, fund
     assert (caught.value.cause, ticket_auth.spent, wallet.balance()) == ("foreign-ticket", 0, 8)
 
 
-def test_a_site_that_never_stops_asking_is_given_up(wallet, site, fund):
-    fund(8)
-
-    def forgetful(request):
-        site.challenges.clear()
-        return site.handle(request)
-
-    http = httpx.Client(transport=httpx.MockTransport(forgetful), auth=TicketAuth(wallet))
-    with pytest.raises(PaymentFailed, match="again and again"):
-        http.get(REPORT)
-    assert wallet.balance() == 8
-
-
 def test_new_keys_for_the_change_are_fetched(wallet, site, fund, clock):
     fund(8)
     clock.now = site.now = NOW + 7 * DAY

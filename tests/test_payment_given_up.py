@@ -20,7 +20,7 @@ def given_up(http, cause=""):
     return str(caught.value)
 
 
-def test_refusals_that_cost_nothing_say_so(wallet, site, fund):
+def test_a_site_that_never_stops_asking_is_given_up_and_the_tickets_are_said_to_be_there(wallet, site, fund):
     fund(8)
 
     def forgetful(request):
@@ -28,7 +28,9 @@ def test_refusals_that_cost_nothing_say_so(wallet, site, fund):
         return site.handle(request)
 
     http = httpx.Client(transport=httpx.MockTransport(forgetful), auth=TicketAuth(wallet))
-    assert STILL_YOURS in given_up(http)
+    said = given_up(http)
+    assert "again and again" in said
+    assert STILL_YOURS in said
     assert wallet.balance() == 8
 
 

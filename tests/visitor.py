@@ -80,12 +80,16 @@ class Visitor:
 
     def nonces(self, job: dict[str, t.Any], *, hits: bool = True) -> t.Iterator[str]:
         """Yield the nonces that meet the job's target, or those that miss it."""
-        blob, at, size = bytes.fromhex(job["blob"]), job["nonce_offset"], job["nonce_size"]
         for number in range(2**20):
-            nonce = number.to_bytes(size, "little")
-            digest = ALGORITHMS[job["algorithm"]].hash(blob[:at] + nonce + blob[at + size :])
-            if (int.from_bytes(digest, "little") <= int(job["target"], 16)) == hits:
-                yield nonce.hex()
+            nonce = number.to_bytes(job["nonce_size"], "little").hex()
+            if self.meets(job, nonce) == hits:
+                yield nonce
+
+    def meets(self, job: dict[str, t.Any], nonce: str) -> bool:
+        """Return whether `nonce` meets the job's target."""
+        blob, at, size = bytes.fromhex(job["blob"]), job["nonce_offset"], job["nonce_size"]
+        digest = ALGORITHMS[job["algorithm"]].hash(blob[:at] + bytes.fromhex(nonce) + blob[at + size :])
+        return int.from_bytes(digest, "little") <= int(job["target"], 16)
 
     def output(self, value: int = 1, *, key_id: str | None = None) -> Output:
         keys = self.entries()

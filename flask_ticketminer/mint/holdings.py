@@ -42,29 +42,27 @@ def delete_holds(connection: Connection, statements: Statements, payment_id: byt
         statements.delete_outputs.run(connection, {"at_payment": payment_id})
 
 
-def release(
-    connection: Connection,
-    tables: Tables,
-    payment_id: bytes,
-    *,
-    fence: int | None = None,
-    overdue_at: int | None = None,
-) -> bool:
-    """Give the tickets of a reserved payment back and forget its outputs; return whether this call did.
-
-    :param fence: only while the payment is in these hands, or has lapsed in them; its view has failed, and it is over.
-    :param overdue_at: only when its lease is over at this time; the same credential may still pay.
-    """
+def fail(connection: Connection, tables: Tables, payment_id: bytes, fence: int) -> bool:
+    """End a payment whose view has failed, if it is in these hands or has lapsed in them; return whether this call did."""
     payment = tables.payment
-    condition, state = payment.c.payment_id == payment_id, LAPSED
-    if fence is None:
-        condition = and_(condition, payment.c.state == RESERVED)
-    else:
-        condition = and_(condition, payment.c.state.in_((RESERVED, LAPSED)), payment.c.fence == fence)
-        state = FAILED
-    if overdue_at is not None:
-        condition = and_(condition, payment.c.lease_until <= overdue_at)
-    if connection.execute(update(payment).where(condition).values(state=state, change=b"")).rowcount != 1:
+    ours = and_(payment.c.state.in_((RESERVED, LAPSED)), payment.c.fence == fence)
+    return _give_back(connection, tables, payment_id, ours, FAILED)
+
+
+def lapse(connection: Connection, tables: Tables, payment_id: bytes, now: int) -> bool:
+    """Let go of a payment whose lease is over; the same credential may still pay. Return whether this call did."""
+    payment = tables.payment
+    overdue = and_(payment.c.state == RESERVED, payment.c.lease_until <= now)
+    return _give_back(connection, tables, payment_id, overdue, LAPSED)
+
+
+def _give_back(
+    connection: Connection, tables: Tables, payment_id: bytes, condition: ColumnElement[bool], state: str
+) -> bool:
+    """Move a payment that meets `condition` to `state`, give its tickets back and forget its outputs; return whether it did."""
+    payment = tables.payment
+    moved = update(payment).where(payment.c.payment_id == payment_id, condition)
+    if connection.execute(moved.values(state=state, change=b"")).rowcount != 1:
         return False
     for links, rows, column in (
         (tables.payment_input, tables.spent, "nonce"),

@@ -165,8 +165,8 @@ class Ledger(Shares):
         pay for what its sender has been told was not delivered.
         """
         return self._database.transaction(
-            lambda connection: holdings.release(
-                connection, self._tables, reservation.payment_id, fence=reservation.fence
+            lambda connection: holdings.fail(
+                connection, self._tables, reservation.payment_id, reservation.fence
             )
         )
 
@@ -316,15 +316,15 @@ class Ledger(Shares):
         return Reservation(stored.payment_id, fence, plan) if reserved else None
 
     def _clear_the_way(self, plan: Plan) -> None:
-        """Raise what stands in the way of `plan`, or release overdue payments that do."""
+        """Raise what stands in the way of `plan`, or let overdue payments lapse that do."""
         now = self._clock.now()
         overdue = self._database.read(
             lambda connection: holdings.overdue_holders(connection, self._tables, plan, now), snapshot=True
         )
         for payment_id in sorted(overdue - {plan.order.payment_id}):
             self._database.transaction(
-                lambda connection, payment_id=payment_id: holdings.release(  # type: ignore[misc]
-                    connection, self._tables, payment_id, overdue_at=now
+                lambda connection, payment_id=payment_id: holdings.lapse(  # type: ignore[misc]
+                    connection, self._tables, payment_id, now
                 )
             )
 

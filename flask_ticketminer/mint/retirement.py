@@ -200,7 +200,7 @@ def _release_overdue(database: Database, now: int) -> int:
 
 def _release(database: Database, payment_id: bytes, now: int) -> bool:
     return database.transaction(
-        lambda connection: holdings.release(connection, database.tables, payment_id, overdue_at=now)
+        lambda connection: holdings.lapse(connection, database.tables, payment_id, now)
     )
 
 
