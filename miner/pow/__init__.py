@@ -6,7 +6,7 @@
 Needs the standard library only, and nothing else of this distribution.
 """
 
-from miner.pow.errors import BadRange, PowError, UnknownAlgorithm, UnknownImplementation
+from miner.pow.errors import BadLength, BadRange, PowError, UnknownAlgorithm, UnknownImplementation
 from miner.pow.registry import Algorithm, Algorithms, Kernel, Scan, expected_hashes, target_for
 from miner.pow.scrypt import SCRYPT
 from miner.pow.sha256d import SHA256D
@@ -18,6 +18,7 @@ __all__ = [
     "ALGORITHMS",
     "Algorithm",
     "Algorithms",
+    "BadLength",
     "BadRange",
     "Kernel",
     "PowError",

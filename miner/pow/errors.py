@@ -5,6 +5,7 @@
     PowError (ValueError)
     ├── UnknownAlgorithm (also KeyError)
     ├── UnknownImplementation
+    ├── BadLength
     └── BadRange
 """
 
@@ -23,6 +24,10 @@ class UnknownAlgorithm(PowError, KeyError):
 
 class UnknownImplementation(PowError):
     """The algorithm exists, but not in this implementation on this machine."""
+
+
+class BadLength(PowError):
+    """The algorithm does not take input of this length."""
 
 
 class BadRange(PowError):

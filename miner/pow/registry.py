@@ -7,6 +7,7 @@ written once here, around whatever kernel runs.
 
 from __future__ import annotations
 
+import os
 import time
 import typing as t
 from collections.abc import Callable
@@ -94,19 +95,22 @@ class Algorithm:
     @property
     def releases_gil(self) -> bool:
         """Whether the default kernel gains from more than one thread."""
-        return self.kernels[0].releases_gil
+        return self.kernel().releases_gil
 
     def kernel(self, implementation: str | None = None) -> Kernel:
         """Return the kernel named `implementation`, or the default one.
 
+        The environment variable ``TICKETMINER_KERNEL`` names another default.
+
         :raises UnknownImplementation: this machine has no such kernel.
         """
+        wanted = implementation or os.environ.get("TICKETMINER_KERNEL") or None
         for kernel in self.kernels:
-            if implementation in (None, kernel.name):
+            if wanted in (None, kernel.name):
                 return kernel
         raise UnknownImplementation(
-            f"{self.name} has no implementation {implementation!r} here; choose from "
-            f"{', '.join(self.implementations)}, or leave it out."
+            f"{self.name} has no implementation {wanted!r} here; choose from {', '.join(self.implementations)}, or leave "
+            "it out" + ("." if implementation else " (unset TICKETMINER_KERNEL).")
         )
 
     def hash(

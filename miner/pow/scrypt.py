@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
+from miner.pow.compiled import compiled_kernels
 from miner.pow.registry import Algorithm, python_kernel
 
 
@@ -15,4 +16,6 @@ def scrypt(data: bytes) -> bytes:
     return hashlib.scrypt(data, salt=data, n=1024, r=1, p=1, dklen=32)
 
 
-SCRYPT = Algorithm("scrypt", "little", (python_kernel(scrypt, releases_gil=True, first_chunk=4),))
+SCRYPT = Algorithm(
+    "scrypt", "little", (*compiled_kernels("scrypt"), python_kernel(scrypt, releases_gil=True, first_chunk=4))
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from miner.pow.compiled import compiled_kernels
 from miner.pow.registry import Algorithm, python_kernel
 
 
@@ -13,4 +14,8 @@ def sha256d(data: bytes) -> bytes:
 
 
 # hashlib keeps the interpreter's lock for inputs as short as a header, so a second thread would only wait.
-SHA256D = Algorithm("sha256d", "little", (python_kernel(sha256d, releases_gil=False, first_chunk=512),))
+SHA256D = Algorithm(
+    "sha256d",
+    "little",
+    (*compiled_kernels("sha256d"), python_kernel(sha256d, releases_gil=False, first_chunk=512)),
+)

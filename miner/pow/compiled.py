@@ -1,0 +1,49 @@
+"""Kernels compiled from ``csrc/``, where a compiler was there when this was installed."""
+
+from __future__ import annotations
+
+import typing as t
+
+from miner.pow.errors import BadLength
+from miner.pow.registry import Hits, Kernel
+
+try:
+    from miner.pow import _kernels
+except ImportError:  # pure Python: no compiler, or a system that the kernels are not written for
+    _kernels = None  # type: ignore[assignment]
+
+FIRST_CHUNK = {"sha256d": 4096, "scrypt": 16, "neoscrypt": 4, "yespower": 2}
+"""Hashes that take about a millisecond on slow machines."""
+
+
+def compiled_kernels(algorithm: str) -> tuple[Kernel, ...]:
+    """Return the kernels of `algorithm` that this machine can run, the fastest first; none where nothing was compiled."""
+    if _kernels is None:
+        return ()
+    return tuple(
+        _kernel(name, path) for name, path, usable in _kernels.kernels() if usable and name == algorithm
+    )
+
+
+def absent_paths() -> tuple[tuple[str, str], ...]:
+    """Return (algorithm, path) of the kernels that were compiled and that this processor cannot run."""
+    return () if _kernels is None else tuple(row[:2] for row in _kernels.kernels() if not row[2])
+
+
+def _kernel(algorithm: str, path: str) -> Kernel:
+    def hash_(data: bytes, **_: object) -> bytes:
+        try:
+            return _kernels.hash(algorithm, path, data)
+        except ValueError as error:
+            raise BadLength(f"{error}.") from error
+
+    def scan(
+        blob: bytes, target: int, start: int, count: int, nonce_offset: int, nonce_size: int, **_: object
+    ) -> Hits:
+        limit = target.to_bytes(32, "little")
+        try:
+            return _kernels.scan(algorithm, path, blob, limit, start, count, nonce_offset, nonce_size)
+        except ValueError as error:
+            raise BadLength(f"{error}.") from error
+
+    return Kernel(path, t.cast(t.Any, hash_), t.cast(t.Any, scan), True, FIRST_CHUNK[algorithm])

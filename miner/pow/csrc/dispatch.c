@@ -1,0 +1,53 @@
+/* Which kernels there are, and what this processor can run. Nothing else is here. */
+#include "kernels.h"
+#include "pow_impl.h"
+
+#if POW_X86
+#include <cpuid.h>
+#endif
+
+#define ANY_LEN 0, SIZE_MAX
+
+const pow_kernel pow_kernels[] = {
+#if POW_X86
+    {"sha256d", "avx512", POW_AVX512, 16, 0, ANY_LEN, sha256d_hash_avx512, sha256d_scan_avx512},
+    {"sha256d", "avx2", POW_AVX2, 8, 0, ANY_LEN, sha256d_hash_avx2, sha256d_scan_avx2},
+#endif
+    {"sha256d", "portable", 0, 1, 0, ANY_LEN, sha256d_hash_portable, sha256d_scan_portable},
+    {NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL},
+};
+
+#if POW_X86
+
+/* The registers that the operating system saves when it switches tasks (XCR0). */
+static uint64_t saved_registers(void) {
+  uint32_t low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (uint64_t)high << 32 | low;
+}
+
+unsigned pow_features(void) {
+  unsigned a, b, c, d, features = POW_SSE2;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return features;
+  const unsigned sse41 = c & bit_SSE4_1, ssse3 = c & bit_SSSE3;
+  const uint64_t saved = c & bit_OSXSAVE ? saved_registers() : 0;
+  const int ymm = (saved & 0x06) == 0x06, zmm = (saved & 0xe6) == 0xe6;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return features;
+  if ((b & bit_SHA) && sse41 && ssse3) features |= POW_SHA;
+  if ((b & bit_AVX2) && ymm) features |= POW_AVX2;
+  if ((b & bit_AVX512F) && (b & bit_AVX512BW) && zmm) {
+    features |= POW_AVX512;
+    if (b & bit_AVX512VL) features |= POW_AVX512VL;
+  }
+  return features;
+}
+
+#elif defined(__wasm_simd128__)
+
+unsigned pow_features(void) { return POW_SIMD128; }
+
+#else
+
+unsigned pow_features(void) { return 0; }
+
+#endif

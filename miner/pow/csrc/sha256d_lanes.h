@@ -1,0 +1,215 @@
+/* SHA-256d of several messages at once, one in each lane of a vector of 32-bit words. The including file defines
+ *
+ *   NAME(verb)                        the name of a function of this kernel
+ *   LANES, V                          how many words a vector has, and its type
+ *   SET1(x), LOAD(p), STORE(p, v)     a word in all lanes; from and to memory that is aligned as V is
+ *   ADD(a, b), ROTR(x, n), SHR(x, n), XOR3(a, b, c), CH(e, f, g), MAJ(a, b, c), BSWAP(x)
+ *   AT_MOST(x, limit)                 the lanes where x <= limit, unsigned, as bits of a uint32_t
+ */
+#include "sha256d_prepare.h"
+
+#define BIG0(x) XOR3(ROTR(x, 2), ROTR(x, 13), ROTR(x, 22))
+#define BIG1(x) XOR3(ROTR(x, 6), ROTR(x, 11), ROTR(x, 25))
+#define SMALL0(x) XOR3(ROTR(x, 7), ROTR(x, 18), SHR(x, 3))
+#define SMALL1(x) XOR3(ROTR(x, 17), ROTR(x, 19), SHR(x, 10))
+
+/* One round; `kw` is constant + word. The letters change their places instead of their values. */
+#define ROUND(a, b, c, d, e, f, g, h, kw)                \
+  do {                                                   \
+    h = ADD(ADD(h, kw), ADD(BIG1(e), CH(e, f, g)));      \
+    d = ADD(d, h);                                       \
+    h = ADD(h, ADD(BIG0(a), MAJ(a, b, c)));              \
+  } while (0)
+
+/* One of the last rounds, of which only the new e matters. */
+#define LATE_ROUND(d, e, f, g, h, kw) d = ADD(ADD(d, ADD(h, kw)), ADD(BIG1(e), CH(e, f, g)))
+
+#define EIGHT_ROUNDS(i, KW)                    \
+  ROUND(a, b, c, d, e, f, g, h, KW((i) + 0)); \
+  ROUND(h, a, b, c, d, e, f, g, KW((i) + 1)); \
+  ROUND(g, h, a, b, c, d, e, f, KW((i) + 2)); \
+  ROUND(f, g, h, a, b, c, d, e, KW((i) + 3)); \
+  ROUND(e, f, g, h, a, b, c, d, KW((i) + 4)); \
+  ROUND(d, e, f, g, h, a, b, c, KW((i) + 5)); \
+  ROUND(c, d, e, f, g, h, a, b, KW((i) + 6)); \
+  ROUND(b, c, d, e, f, g, h, a, KW((i) + 7))
+
+#define K(i) SET1(sha256_k[i])
+#define W(i) w[(i) & 15]
+#define NEXT_WORD(i) (W(i) = ADD(ADD(W(i), SMALL0(W((i) + 1))), ADD(W((i) + 9), SMALL1(W((i) + 14)))))
+#define FIRST_KW(i) ADD(W(i), K(i))
+#define NEXT_KW(i) ADD(NEXT_WORD(i), K(i))
+
+/* Mix a block into the state of every lane. */
+static void NAME(compress)(V s[8], V w[16]) {
+  V a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f = s[5], g = s[6], h = s[7];
+  EIGHT_ROUNDS(0, FIRST_KW);
+  EIGHT_ROUNDS(8, FIRST_KW);
+  EIGHT_ROUNDS(16, NEXT_KW);
+  EIGHT_ROUNDS(24, NEXT_KW);
+  EIGHT_ROUNDS(32, NEXT_KW);
+  EIGHT_ROUNDS(40, NEXT_KW);
+  EIGHT_ROUNDS(48, NEXT_KW);
+  EIGHT_ROUNDS(56, NEXT_KW);
+  s[0] = ADD(s[0], a), s[1] = ADD(s[1], b), s[2] = ADD(s[2], c), s[3] = ADD(s[3], d);
+  s[4] = ADD(s[4], e), s[5] = ADD(s[5], f), s[6] = ADD(s[6], g), s[7] = ADD(s[7], h);
+}
+
+void NAME(hash)(const uint8_t *data, size_t len, void *scratch, uint8_t *digests) {
+  (void)scratch;
+  union {
+    uint32_t lane[16][LANES];
+    V word[16];
+  } block;
+  V s[8];
+  for (int i = 0; i < 8; i++) s[i] = SET1(sha256_iv[i]);
+  const size_t blocks = (len + 8) / 64 + 1;
+  for (size_t number = 0; number < blocks; number++) {
+    for (size_t lane = 0; lane < LANES; lane++) {
+      uint8_t bytes[64] = {0};
+      const size_t from = number * 64;
+      if (from < len) memcpy(bytes, data + lane * len + from, len - from < 64 ? len - from : 64);
+      if (from <= len && len - from < 64) bytes[len - from] = 0x80;
+      if (number + 1 == blocks) {
+        pow_store32_be(bytes + 56, (uint32_t)((uint64_t)len >> 29));
+        pow_store32_be(bytes + 60, (uint32_t)(len << 3));
+      }
+      for (int i = 0; i < 16; i++) block.lane[i][lane] = pow_load32_be(bytes + 4 * i);
+    }
+    NAME(compress)(s, block.word);
+  }
+  for (int i = 0; i < 8; i++) block.word[i] = s[i], s[i] = SET1(sha256_iv[i]);
+  for (int i = 8; i < 16; i++) block.word[i] = SET1(i == 8 ? 0x80000000u : i == 15 ? 256u : 0u);
+  NAME(compress)(s, block.word);
+  for (int i = 0; i < 8; i++) block.word[i] = s[i];
+  for (size_t lane = 0; lane < LANES; lane++)
+    for (int i = 0; i < 8; i++) pow_store32_be(digests + lane * POW_DIGEST_LEN + 4 * i, block.lane[i][lane]);
+}
+
+#define COMMON(i) SET1(common->schedule[i])
+
+/* Constant + word of round `i` (3 to 63) of the second block; `w` holds the words that depend on the nonce. */
+POW_INLINE V NAME(second_block)(const sha256d_common *common, V w[16], V nonce, const int i) {
+  if (i == 3) return ADD(nonce, K(3));
+  if (i < 18) return SET1(common->round[i]);
+  if (i == 18)
+    W(16) = COMMON(16), W(17) = COMMON(17), W(18) = ADD(COMMON(18), SMALL0(nonce));
+  else if (i == 19)
+    W(i) = ADD(COMMON(i), nonce);
+  else if (i < 25)
+    W(i) = ADD(COMMON(i), SMALL1(W(i - 2)));
+  else if (i < 33)
+    W(i) = ADD(ADD(COMMON(i), W(i - 7)), SMALL1(W(i - 2)));
+  else
+    NEXT_WORD(i);
+  return FIRST_KW(i);
+}
+
+/* Constant + word of round `i` (1 to 63) of the second hash, whose block is a digest in w[0] to w[7] and padding. */
+POW_INLINE V NAME(second_hash)(V w[16], const int i) {
+  const uint32_t one = 0x80000000u, bits = 256;
+  if (i < 8) return FIRST_KW(i);
+  if (i < 16) return SET1(sha256_k[i] + (i == 8 ? one : i == 15 ? bits : 0));
+  if (i == 16)
+    W(i) = ADD(W(i), SMALL0(W(i + 1)));
+  else if (i == 17)
+    W(i) = ADD(ADD(W(i), SMALL0(W(i + 1))), SET1(sha256d_small1(bits)));
+  else if (i < 23)
+    W(i) = ADD(ADD(W(i), SMALL0(W(i + 1))), SMALL1(W(i - 2)));
+  else if (i == 23)
+    W(i) = ADD(ADD(W(i), SET1(sha256d_small0(one))), ADD(SMALL1(W(i - 2)), W(i - 7)));
+  else if (i < 31)
+    W(i) = ADD(SMALL1(W(i - 2)), W(i - 7));
+  else if (i == 31)
+    W(i) = ADD(ADD(SMALL1(W(i - 2)), W(i - 7)), SMALL0(W(i - 15)));
+  else
+    NEXT_WORD(i);
+  if (i == 22 || i == 31) W(i) = ADD(W(i), SET1(bits));
+  if (i == 24) W(i) = ADD(W(i), SET1(one));
+  if (i == 30) W(i) = ADD(W(i), SET1(sha256d_small0(bits)));
+  return FIRST_KW(i);
+}
+
+/* Return the last word of the digests for the nonces whose word in the block is `nonce`. */
+POW_INLINE V NAME(last_word)(const sha256d_common *common, V nonce) {
+  V w[16];
+  V a = SET1(common->early[0]), b = SET1(common->early[1]), c = SET1(common->early[2]), d = SET1(common->early[3]);
+  V e = SET1(common->early[4]), f = SET1(common->early[5]), g = SET1(common->early[6]), h = SET1(common->early[7]);
+#define KW(i) NAME(second_block)(common, w, nonce, i)
+  EIGHT_ROUNDS(3, KW);
+  EIGHT_ROUNDS(11, KW);
+  EIGHT_ROUNDS(19, KW);
+  EIGHT_ROUNDS(27, KW);
+  EIGHT_ROUNDS(35, KW);
+  EIGHT_ROUNDS(43, KW);
+  EIGHT_ROUNDS(51, KW);
+  ROUND(a, b, c, d, e, f, g, h, KW(59));
+  ROUND(h, a, b, c, d, e, f, g, KW(60));
+  ROUND(g, h, a, b, c, d, e, f, KW(61));
+  ROUND(f, g, h, a, b, c, d, e, KW(62));
+  ROUND(e, f, g, h, a, b, c, d, KW(63));
+#undef KW
+  w[0] = ADD(d, SET1(common->midstate[0])), w[1] = ADD(e, SET1(common->midstate[1]));
+  w[2] = ADD(f, SET1(common->midstate[2])), w[3] = ADD(g, SET1(common->midstate[3]));
+  w[4] = ADD(h, SET1(common->midstate[4])), w[5] = ADD(a, SET1(common->midstate[5]));
+  w[6] = ADD(b, SET1(common->midstate[6])), w[7] = ADD(c, SET1(common->midstate[7]));
+
+  /* Round 0 of the second hash adds a word to constants. */
+  d = ADD(SET1(common->second_d), w[0]), h = ADD(SET1(common->second_h), w[0]);
+  a = SET1(sha256_iv[0]), b = SET1(sha256_iv[1]), c = SET1(sha256_iv[2]);
+  e = SET1(sha256_iv[4]), f = SET1(sha256_iv[5]), g = SET1(sha256_iv[6]);
+#define KW(i) NAME(second_hash)(w, i)
+  ROUND(h, a, b, c, d, e, f, g, KW(1));
+  ROUND(g, h, a, b, c, d, e, f, KW(2));
+  ROUND(f, g, h, a, b, c, d, e, KW(3));
+  ROUND(e, f, g, h, a, b, c, d, KW(4));
+  ROUND(d, e, f, g, h, a, b, c, KW(5));
+  ROUND(c, d, e, f, g, h, a, b, KW(6));
+  ROUND(b, c, d, e, f, g, h, a, KW(7));
+  EIGHT_ROUNDS(8, KW);
+  EIGHT_ROUNDS(16, KW);
+  EIGHT_ROUNDS(24, KW);
+  EIGHT_ROUNDS(32, KW);
+  EIGHT_ROUNDS(40, KW);
+  EIGHT_ROUNDS(48, KW);
+  ROUND(a, b, c, d, e, f, g, h, KW(56));
+  LATE_ROUND(c, d, e, f, g, KW(57));
+  LATE_ROUND(b, c, d, e, f, KW(58));
+  LATE_ROUND(a, b, c, d, e, KW(59));
+  LATE_ROUND(h, a, b, c, d, KW(60));
+#undef KW
+  return ADD(h, SET1(sha256_iv[7]));
+}
+
+uint64_t NAME(scan)(const pow_job *job, uint64_t start, uint64_t count, void *scratch, pow_hits *hits) {
+  if (!sha256d_can_prepare(job)) return pow_scan_by_hash(NAME(hash), LANES, job, start, count, scratch, hits);
+  static const union {
+    uint32_t lane[16];
+    V word;
+  } lane_number = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
+  const uint32_t limit = pow_load32_le(job->limit + 28);
+  sha256d_common common;
+  uint64_t done = 0, prepared = 0;
+  while (done < count && hits->room - hits->len >= LANES) {
+    const uint64_t nonce = start + done, left = count - done;
+    if (!done || nonce >> 32 != prepared) sha256d_prepare(&common, job, nonce), prepared = nonce >> 32;
+    const uint32_t low = (uint32_t)nonce;
+    const V last = NAME(last_word)(&common, BSWAP(ADD(SET1(low), lane_number.word)));
+    /* Lanes beyond the slice, or beyond the 32 bits that were prepared, do not count. */
+    const uint64_t until_carry = (uint64_t)UINT32_MAX - low + 1;
+    uint32_t used = LANES;
+    if (left < used) used = (uint32_t)left;
+    if (until_carry < used) used = (uint32_t)until_carry;
+    uint32_t good = AT_MOST(BSWAP(last), limit);
+    for (uint32_t lane = 0; good && lane < used; lane++)
+      if (good >> lane & 1) {
+        uint8_t blob[POW_BLOB_MAX_LEN], digest[POW_DIGEST_LEN];
+        memcpy(blob, job->blob, job->len);
+        pow_put_nonce(blob, job, nonce + lane);
+        sha256d_hash_portable(blob, job->len, NULL, digest);
+        pow_offer(hits, job, nonce + lane, digest);
+      }
+    done += used;
+  }
+  return done;
+}
