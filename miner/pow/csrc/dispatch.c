@@ -17,6 +17,20 @@ const pow_kernel pow_kernels[] = {
     {NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
+#define ETHASH(path) \
+  ethash_items_##path, ethash_light_##path, ethash_full_##path, ethash_scan_light_##path, ethash_scan_full_##path
+
+const ethash_kernel ethash_kernels[] = {
+#if POW_X86
+    {"avx512", POW_AVX512, ETHASH(avx512)},
+    {"avx2", POW_AVX2, ETHASH(avx2)},
+#endif
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    {"portable", 0, ETHASH(portable)},
+#endif
+    {NULL, 0, NULL, NULL, NULL, NULL, NULL},
+};
+
 #if POW_X86
 
 /* The registers that the operating system saves when it switches tasks (XCR0). */
