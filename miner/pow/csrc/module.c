@@ -1,17 +1,12 @@
 /* The kernels as a Python extension (stable ABI of CPython 3.11): checks arguments, lends scratch memory, releases the GIL. */
-#define Py_LIMITED_API 0x030b0000
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
-
-#include "pow.h"
-
-enum { HITS_AT_ONCE = 256 };
 
 /* Scratch memory of earlier calls, kept for later ones; guarded by the GIL. One piece is enough for any kernel. */
 typedef struct piece {
@@ -111,7 +106,7 @@ static PyObject *hash(PyObject *self, PyObject *arguments) {
   return PyBytes_FromStringAndSize((const char *)digest, sizeof digest);
 }
 
-static int append_hits(PyObject *list, const pow_hits *hits) {
+int append_hits(PyObject *list, const pow_hits *hits) {
   for (size_t i = 0; i < hits->len; i++) {
     PyObject *hit = Py_BuildValue("(Ky#)", (unsigned long long)hits->at[i].nonce, (const char *)hits->at[i].digest,
                                   (Py_ssize_t)POW_DIGEST_LEN);
@@ -178,5 +173,7 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__kernels(void) {
   piece_len = largest_scratch();
-  return PyModule_Create(&definition);
+  PyObject *module = PyModule_Create(&definition);
+  if (module && PyModule_AddFunctions(module, ethash_methods)) Py_CLEAR(module);
+  return module;
 }

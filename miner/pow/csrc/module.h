@@ -1,0 +1,19 @@
+/* What the parts of the Python extension share. */
+#ifndef POW_MODULE_H
+#define POW_MODULE_H
+
+#define Py_LIMITED_API 0x030b0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "pow.h"
+
+enum { HITS_AT_ONCE = 256 };
+
+/* Append (nonce, digest) for each hit to `list`; 0 with an exception set when that fails. */
+int append_hits(PyObject *list, const pow_hits *hits);
+
+/* The functions of module_ethash.c. */
+extern PyMethodDef ethash_methods[];
+
+#endif
