@@ -52,7 +52,7 @@ def test_sha256d_hashes_a_short_message() -> None:
     assert ALGORITHMS["sha256d"].hash(b"hello").hex() == digest
 
 
-@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+@pytest.mark.parametrize("name", ["scrypt", "sha256d"])
 @pytest.mark.parametrize("size", [0, 1, 84, 200])
 def test_input_of_any_length_gives_32_bytes(name: str, size: int) -> None:
     assert len(ALGORITHMS[name].hash(bytes(size))) == 32

@@ -1,5 +1,6 @@
 /* Which kernels there are, and what this processor can run. Nothing else is here. */
 #include "kernels.h"
+#include "neoscrypt.h"
 #include "pow_impl.h"
 
 #if POW_X86
@@ -8,12 +9,27 @@
 
 #define ANY_LEN 0, SIZE_MAX
 
+/* Below 64 bytes the published NeoScrypt reads beyond its input, and of more than 256 it ignores the rest: no digest is agreed on. */
+#define NEOSCRYPT(path, features, lanes)                                                                                     \
+  {                                                                                                                          \
+    "neoscrypt", #path, features, lanes, NEOSCRYPT_SCRATCH_LEN(lanes), NEOSCRYPT_PRF_INPUT_LEN, NEOSCRYPT_KDF_LEN,           \
+        neoscrypt_hash_##path, NULL                                                                                          \
+  }
+
 const pow_kernel pow_kernels[] = {
 #if POW_X86
     {"sha256d", "avx512", POW_AVX512, 16, 0, ANY_LEN, sha256d_hash_avx512, sha256d_scan_avx512},
     {"sha256d", "avx2", POW_AVX2, 8, 0, ANY_LEN, sha256d_hash_avx2, sha256d_scan_avx2},
 #endif
     {"sha256d", "portable", 0, 1, 0, ANY_LEN, sha256d_hash_portable, sha256d_scan_portable},
+#if POW_X86
+    NEOSCRYPT(avx512, POW_AVX512, 16),
+    NEOSCRYPT(avx2, POW_AVX2, 8),
+    NEOSCRYPT(sse2, POW_SSE2, 4),
+#elif defined(__wasm_simd128__)
+    NEOSCRYPT(simd128, POW_SIMD128, 4),
+#endif
+    NEOSCRYPT(portable, 0, 1),
     {NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
