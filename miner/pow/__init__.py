@@ -7,13 +7,14 @@ Needs the standard library only, and nothing else of this distribution.
 """
 
 from miner.pow.errors import BadLength, BadRange, PowError, UnknownAlgorithm, UnknownImplementation
+from miner.pow.ethash import ETHASH
 from miner.pow.neoscrypt import NEOSCRYPT
 from miner.pow.registry import Algorithm, Algorithms, Kernel, Scan, expected_hashes, target_for
 from miner.pow.scrypt import SCRYPT
 from miner.pow.sha256d import SHA256D
 
 ALGORITHMS = Algorithms(
-    {algorithm.name: algorithm for algorithm in (SHA256D, SCRYPT, NEOSCRYPT) if algorithm.kernels}
+    {algorithm.name: algorithm for algorithm in (SHA256D, SCRYPT, NEOSCRYPT, ETHASH) if algorithm.kernels}
 )
 """Every algorithm this installation computes, by the name the protocol uses."""
 

@@ -27,7 +27,9 @@ def compiled_kernels(algorithm: str) -> tuple[Kernel, ...]:
 
 def absent_paths() -> tuple[tuple[str, str], ...]:
     """Return (algorithm, path) of the kernels that were compiled and that this processor cannot run."""
-    return () if _kernels is None else tuple(row[:2] for row in _kernels.kernels() if not row[2])
+    if _kernels is None:
+        return ()
+    return tuple(row[:2] for row in (*_kernels.kernels(), *_kernels.ethash_kernels()) if not row[2])
 
 
 def _kernel(algorithm: str, path: str) -> Kernel:
