@@ -2,6 +2,7 @@
 #include "kernels.h"
 #include "neoscrypt.h"
 #include "pow_impl.h"
+#include "scrypt.h"
 
 #if POW_X86
 #include <cpuid.h>
@@ -15,6 +16,10 @@
     "neoscrypt", #path, features, lanes, NEOSCRYPT_SCRATCH_LEN(lanes), NEOSCRYPT_PRF_INPUT_LEN, NEOSCRYPT_KDF_LEN,           \
         neoscrypt_hash_##path, NULL                                                                                          \
   }
+
+/* Scans hash `at_once` messages, single shares only as many as a vector has lanes for them. */
+#define SCRYPT(path, features, lanes, at_once) \
+  {"scrypt", #path, features, lanes, (at_once) * SCRYPT_V_LEN, ANY_LEN, scrypt_hash_##path, scrypt_scan_##path}
 
 const pow_kernel pow_kernels[] = {
 #if POW_X86
@@ -30,6 +35,14 @@ const pow_kernel pow_kernels[] = {
     NEOSCRYPT(simd128, POW_SIMD128, 4),
 #endif
     NEOSCRYPT(portable, 0, 1),
+#if POW_X86
+    SCRYPT(avx512, POW_AVX512, 4, 12),
+    SCRYPT(avx2, POW_AVX2, 2, 6),
+    SCRYPT(sse2, POW_SSE2, 1, 3),
+#elif defined(__wasm_simd128__)
+    SCRYPT(simd128, POW_SIMD128, 1, 3),
+#endif
+    {"scrypt", "portable", 0, 1, SCRYPT_V_LEN, ANY_LEN, scrypt_hash_portable, NULL},
     {NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
