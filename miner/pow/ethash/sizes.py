@@ -59,7 +59,7 @@ def epoch_of_seed(seed: bytes, *, epoch_length: int = EPOCH_LENGTH) -> int:
     return epoch
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64, typed=True)
 def cache_size(epoch: int, *, epoch_length: int = EPOCH_LENGTH) -> int:
     """Return the bytes of the cache of `epoch`: a prime number of rows of 64, nearly 16 MiB and 128 KiB an epoch.
 
@@ -69,7 +69,7 @@ def cache_size(epoch: int, *, epoch_length: int = EPOCH_LENGTH) -> int:
     return _largest(CACHE_BYTES + CACHE_GROWTH * epoch, ROW_SIZE)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64, typed=True)
 def dataset_size(epoch: int, *, epoch_length: int = EPOCH_LENGTH) -> int:
     """Return the bytes of the dataset of `epoch`: a prime number of pages of 128, nearly 1 GiB and 8 MiB an epoch.
 
@@ -83,7 +83,7 @@ def _known_length(epoch_length: int) -> bool:
     return 0 < epoch_length <= EPOCHS * EPOCH_LENGTH and epoch_length % EPOCH_LENGTH == 0
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64, typed=True)
 def _seed(rounds: int) -> bytes:
     keccak256, seed = compiled().keccak256, bytes(32)
     for _ in range(rounds):
