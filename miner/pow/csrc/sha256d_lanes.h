@@ -2,23 +2,80 @@
  *
  *   NAME(verb)                        the name of a function of this kernel
  *   LANES, V                          how many words a vector has, and its type
- *   SET1(x), LOAD(p), STORE(p, v)     a word in all lanes; from and to memory that is aligned as V is
- *   ADD(a, b), ROTR(x, n), SHR(x, n), XOR3(a, b, c), CH(e, f, g), MAJ(a, b, c), BSWAP(x)
+ *   SET1(x), ADD(a, b), XOR(a, b), AND(a, b), SHR(x, n), CH(e, f, g), BSWAP(x)
  *   AT_MOST(x, limit)                 the lanes where x <= limit, unsigned, as bits of a uint32_t
+ *
+ * and, where the processor can rotate, XOR_ROTATED(x, i, j, k) and XOR_SHIFTED(x, i, j, k), the sums of three rotations and of two
+ * rotations and a shift (or else SHL(x, n)); where one instruction does it, MAJ(a, b, c); where gcc would keep more
+ * intermediate values than there are registers, PIN(x): x is computed before what follows.
  */
 #include "sha256d_prepare.h"
 
-#define BIG0(x) XOR3(ROTR(x, 2), ROTR(x, 13), ROTR(x, 22))
-#define BIG1(x) XOR3(ROTR(x, 6), ROTR(x, 11), ROTR(x, 25))
-#define SMALL0(x) XOR3(ROTR(x, 7), ROTR(x, 18), SHR(x, 3))
-#define SMALL1(x) XOR3(ROTR(x, 17), ROTR(x, 19), SHR(x, 10))
+#ifndef PIN
+#define PIN(x) ((void)0)
+#endif
+
+#ifndef XOR_ROTATED
+/* One part after the other, so that two registers do. */
+POW_INLINE V NAME(xor_rotated)(V x, const int i, const int j, const int k) {
+  V sum = XOR(SHR(x, i), SHL(x, 32 - i));
+  PIN(sum);
+  sum = XOR(sum, SHR(x, j));
+  PIN(sum);
+  sum = XOR(sum, SHL(x, 32 - j));
+  PIN(sum);
+  sum = XOR(sum, SHR(x, k));
+  PIN(sum);
+  return XOR(sum, SHL(x, 32 - k));
+}
+
+POW_INLINE V NAME(xor_shifted)(V x, const int i, const int j, const int k) {
+  V sum = XOR(SHR(x, i), SHL(x, 32 - i));
+  PIN(sum);
+  sum = XOR(sum, SHR(x, j));
+  PIN(sum);
+  sum = XOR(sum, SHL(x, 32 - j));
+  PIN(sum);
+  return XOR(sum, SHR(x, k));
+}
+
+#define XOR_ROTATED(x, i, j, k) NAME(xor_rotated)(x, i, j, k)
+#define XOR_SHIFTED(x, i, j, k) NAME(xor_shifted)(x, i, j, k)
+#endif
+
+#define BIG0(x) XOR_ROTATED(x, 2, 13, 22)
+#define BIG1(x) XOR_ROTATED(x, 6, 11, 25)
+#define SMALL0(x) XOR_SHIFTED(x, 7, 18, 3)
+#define SMALL1(x) XOR_SHIFTED(x, 17, 19, 10)
+
+/* Return the majority of a, b and c; `bc` is b ^ c, which was the a ^ b of the round before. */
+POW_INLINE V NAME(majority)(V a, V b, V c, V *bc) {
+#ifdef MAJ
+  (void)bc;
+  return MAJ(a, b, c);
+#else
+  (void)c;
+  const V ab = XOR(a, b), majority = XOR(b, AND(ab, *bc));
+  *bc = ab;
+  return majority;
+#endif
+}
 
 /* One round; `kw` is constant + word. The letters change their places instead of their values. */
-#define ROUND(a, b, c, d, e, f, g, h, kw)                \
-  do {                                                   \
-    h = ADD(ADD(h, kw), ADD(BIG1(e), CH(e, f, g)));      \
-    d = ADD(d, h);                                       \
-    h = ADD(h, ADD(BIG0(a), MAJ(a, b, c)));              \
+#define ROUND(a, b, c, d, e, f, g, h, kw)           \
+  do {                                              \
+    h = ADD(h, kw);                                 \
+    PIN(h);                                         \
+    h = ADD(h, CH(e, f, g));                        \
+    PIN(h);                                         \
+    h = ADD(h, BIG1(e));                            \
+    PIN(h);                                         \
+    d = ADD(d, h);                                  \
+    PIN(d);                                         \
+    h = ADD(h, NAME(majority)(a, b, c, &bc));       \
+    PIN(h);                                         \
+    h = ADD(h, BIG0(a));                            \
+    PIN(h);                                         \
   } while (0)
 
 /* One of the last rounds, of which only the new e matters. */
@@ -43,6 +100,7 @@
 /* Mix a block into the state of every lane. */
 static void NAME(compress)(V s[8], V w[16]) {
   V a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f = s[5], g = s[6], h = s[7];
+  V bc = XOR(b, c);
   EIGHT_ROUNDS(0, FIRST_KW);
   EIGHT_ROUNDS(8, FIRST_KW);
   EIGHT_ROUNDS(16, NEXT_KW);
@@ -135,6 +193,7 @@ POW_INLINE V NAME(last_word)(const sha256d_common *common, V nonce) {
   V w[16];
   V a = SET1(common->early[0]), b = SET1(common->early[1]), c = SET1(common->early[2]), d = SET1(common->early[3]);
   V e = SET1(common->early[4]), f = SET1(common->early[5]), g = SET1(common->early[6]), h = SET1(common->early[7]);
+  V bc = XOR(b, c);
 #define KW(i) NAME(second_block)(common, w, nonce, i)
   EIGHT_ROUNDS(3, KW);
   EIGHT_ROUNDS(11, KW);
@@ -159,6 +218,7 @@ POW_INLINE V NAME(last_word)(const sha256d_common *common, V nonce) {
   a = SET1(sha256_iv[0]), b = SET1(sha256_iv[1]), c = SET1(sha256_iv[2]);
   e = SET1(sha256_iv[4]), f = SET1(sha256_iv[5]), g = SET1(sha256_iv[6]);
 #define KW(i) NAME(second_hash)(w, i)
+  bc = XOR(a, b);
   ROUND(h, a, b, c, d, e, f, g, KW(1));
   ROUND(g, h, a, b, c, d, e, f, KW(2));
   ROUND(f, g, h, a, b, c, d, e, KW(3));
