@@ -1,24 +1,23 @@
-/* Sizes of NeoScrypt (J. Doering, 2014) in the profile of Feathercoin: FastKDF over BLAKE2s, and SMix of scrypt (RFC 7914) with N = 128
- * and r = 2, once with 20 rounds of ChaCha and once with 20 of Salsa20. */
+/* Sizes of NeoScrypt (J. Doering, 2014) in the profile of Feathercoin: FastKDF over BLAKE2s, and SMix of scrypt
+ * (RFC 7914) with N = 128 and r = 2, once with 20 rounds of ChaCha and once with 20 of Salsa20. */
 #ifndef POW_NEOSCRYPT_H
 #define POW_NEOSCRYPT_H
 
 #include "pow_impl.h"
 
 #define NEOSCRYPT_N 128
-#define NEOSCRYPT_BLOCK_LEN 256      /* 128 * r */
-#define NEOSCRYPT_KDF_LEN 256        /* of the two rings of FastKDF */
+#define NEOSCRYPT_BLOCK_LEN 256     /* 128 * r */
+#define NEOSCRYPT_KDF_LEN 256       /* of the two rings of FastKDF, and so the longest password */
 #define NEOSCRYPT_KDF_ROUNDS 32
-#define NEOSCRYPT_PRF_INPUT_LEN 64   /* of each BLAKE2s, and so the shortest password: the published code reads beyond others */
-#define NEOSCRYPT_PRF_LEN 32         /* of its key and of its digest */
+#define NEOSCRYPT_PRF_INPUT_LEN 64  /* of each BLAKE2s, and so the shortest password */
+#define NEOSCRYPT_PRF_LEN 32        /* of its key and of its digest */
 
-/* Parts of the scratch memory, in bytes for each lane. Behind a ring its beginning lies once more, so that what is taken from it is in
- * one piece. */
+/* Parts of the scratch memory, in bytes for each lane. Behind a ring its beginning lies once more, so that what is
+ * taken from it is in one piece. */
 #define NEOSCRYPT_V_LEN (NEOSCRYPT_N * NEOSCRYPT_BLOCK_LEN)
 #define NEOSCRYPT_INPUTS_LEN (NEOSCRYPT_KDF_LEN + NEOSCRYPT_PRF_INPUT_LEN)
 #define NEOSCRYPT_KEYS_LEN (2 * NEOSCRYPT_KDF_LEN)
-#define NEOSCRYPT_SCRATCH_LEN(lanes) \
-  ((lanes) * (NEOSCRYPT_V_LEN + 2 * NEOSCRYPT_BLOCK_LEN + NEOSCRYPT_INPUTS_LEN + NEOSCRYPT_KEYS_LEN))
+#define NEOSCRYPT_SCRATCH_LEN(lanes) ((lanes) * (NEOSCRYPT_V_LEN + NEOSCRYPT_INPUTS_LEN + NEOSCRYPT_KEYS_LEN))
 
 /* `len` is a multiple of 8. */
 POW_INLINE void neoscrypt_xor(uint8_t *to, const uint8_t *from, size_t len) {

@@ -31,14 +31,13 @@ POW_INLINE void transpose(__m256i *x) {
   ACROSS(x, 3, 7);
 }
 
+#define BYTES(low, high) _mm256_set_epi64x(high, low, high, low)
+
 /* Rotations by whole bytes move bytes; `n` is a constant. */
 POW_INLINE __m256i rotl(__m256i x, const int n) {
-  if (n == 16)
-    return _mm256_shuffle_epi8(x, _mm256_set_epi64x(0x0d0c0f0e09080b0a, 0x0504070601000302, 0x0d0c0f0e09080b0a, 0x0504070601000302));
-  if (n == 8)
-    return _mm256_shuffle_epi8(x, _mm256_set_epi64x(0x0e0d0c0f0a09080b, 0x0605040702010003, 0x0e0d0c0f0a09080b, 0x0605040702010003));
-  if (n == 24)
-    return _mm256_shuffle_epi8(x, _mm256_set_epi64x(0x0c0f0e0d080b0a09, 0x0407060500030201, 0x0c0f0e0d080b0a09, 0x0407060500030201));
+  if (n == 8) return _mm256_shuffle_epi8(x, BYTES(0x0605040702010003, 0x0e0d0c0f0a09080b));
+  if (n == 16) return _mm256_shuffle_epi8(x, BYTES(0x0504070601000302, 0x0d0c0f0e09080b0a));
+  if (n == 24) return _mm256_shuffle_epi8(x, BYTES(0x0407060500030201, 0x0c0f0e0d080b0a09));
   return _mm256_or_si256(_mm256_slli_epi32(x, n), _mm256_srli_epi32(x, 32 - n));
 }
 
@@ -48,10 +47,10 @@ POW_INLINE __m256i rotl(__m256i x, const int n) {
 #define SET1(x) _mm256_set1_epi32((int)(x))
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
-#define ADD(a, b) _mm256_add_epi32(a, b)
+#define ADD32(a, b) _mm256_add_epi32(a, b)
 #define XOR(a, b) _mm256_xor_si256(a, b)
-#define SHR(x, n) _mm256_srli_epi32(x, n)
-#define ROTL(x, n) rotl(x, n)
+#define SHR32(x, n) _mm256_srli_epi32(x, n)
+#define ROTL32(x, n) rotl(x, n)
 #define TRANSPOSE(x) transpose(x)
 #include "neoscrypt_lanes.h"
 

@@ -8,7 +8,7 @@
 #include "target_begin_avx512.h"
 
 /* Exchange rows and columns of four vectors in each quarter: of words, or of pairs of words. */
-#define QUARTERS(x, a, b, c, d)                                                                           \
+#define IN_QUARTERS(x, a, b, c, d)                                                                           \
   do {                                                                                                    \
     const __m512i low0 = _mm512_unpacklo_epi32(x[a], x[b]), high0 = _mm512_unpackhi_epi32(x[a], x[b]);    \
     const __m512i low1 = _mm512_unpacklo_epi32(x[c], x[d]), high1 = _mm512_unpackhi_epi32(x[c], x[d]);    \
@@ -26,10 +26,10 @@
   } while (0)
 
 POW_INLINE void transpose(__m512i *x) {
-  QUARTERS(x, 0, 1, 2, 3);
-  QUARTERS(x, 4, 5, 6, 7);
-  QUARTERS(x, 8, 9, 10, 11);
-  QUARTERS(x, 12, 13, 14, 15);
+  IN_QUARTERS(x, 0, 1, 2, 3);
+  IN_QUARTERS(x, 4, 5, 6, 7);
+  IN_QUARTERS(x, 8, 9, 10, 11);
+  IN_QUARTERS(x, 12, 13, 14, 15);
   ACROSS(x, 0, 4, 8, 12);
   ACROSS(x, 1, 5, 9, 13);
   ACROSS(x, 2, 6, 10, 14);
@@ -42,10 +42,10 @@ POW_INLINE void transpose(__m512i *x) {
 #define SET1(x) _mm512_set1_epi32((int)(x))
 #define LOAD(p) _mm512_loadu_si512(p)
 #define STORE(p, v) _mm512_storeu_si512(p, v)
-#define ADD(a, b) _mm512_add_epi32(a, b)
+#define ADD32(a, b) _mm512_add_epi32(a, b)
 #define XOR(a, b) _mm512_xor_si512(a, b)
-#define SHR(x, n) _mm512_srli_epi32(x, n)
-#define ROTL(x, n) _mm512_rol_epi32(x, n)
+#define SHR32(x, n) _mm512_srli_epi32(x, n)
+#define ROTL32(x, n) _mm512_rol_epi32(x, n)
 #define TRANSPOSE(x) transpose(x)
 #include "neoscrypt_lanes.h"
 

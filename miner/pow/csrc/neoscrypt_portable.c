@@ -9,9 +9,9 @@ typedef uint32_t word;
 #define SET1(x) ((word)(x))
 #define LOAD(p) pow_load32_le(p)
 #define STORE(p, v) pow_store32_le(p, v)
-#define ADD(a, b) ((a) + (b))
+#define ADD32(a, b) ((a) + (b))
 #define XOR(a, b) ((a) ^ (b))
-#define SHR(x, n) ((x) >> (n))
-#define ROTL(x, n) pow_rotl32(x, n)
+#define SHR32(x, n) ((x) >> (n))
+#define ROTL32(x, n) pow_rotl32(x, n)
 #define TRANSPOSE(x) ((void)(x))
 #include "neoscrypt_lanes.h"
