@@ -10,11 +10,12 @@
 
 #define ANY_LEN 0, SIZE_MAX
 
-/* Below 64 bytes the published NeoScrypt reads beyond its input, and of more than 256 it ignores the rest: no digest is agreed on. */
-#define NEOSCRYPT(path, features, lanes)                                                                                     \
-  {                                                                                                                          \
-    "neoscrypt", #path, features, lanes, NEOSCRYPT_SCRATCH_LEN(lanes), NEOSCRYPT_PRF_INPUT_LEN, NEOSCRYPT_KDF_LEN,           \
-        neoscrypt_hash_##path, NULL                                                                                          \
+/* Below 64 bytes the published NeoScrypt reads beyond its input, and of more than 256 it ignores the rest: no digest is
+ * agreed on. */
+#define NEOSCRYPT(path, features, lanes)                                                                             \
+  {                                                                                                                  \
+    "neoscrypt", #path, features, lanes, NEOSCRYPT_SCRATCH_LEN(lanes), NEOSCRYPT_PRF_INPUT_LEN, NEOSCRYPT_KDF_LEN,   \
+        neoscrypt_hash_##path, NULL                                                                                  \
   }
 
 /* Scans hash `at_once` messages, single shares only as many as a vector has lanes for them. */
@@ -24,7 +25,9 @@
 const pow_kernel pow_kernels[] = {
 #if POW_X86
     {"sha256d", "avx512", POW_AVX512, 16, 0, ANY_LEN, sha256d_hash_avx512, sha256d_scan_avx512},
+    {"sha256d", "shani", POW_SHA, 3, 0, ANY_LEN, sha256d_hash_shani, sha256d_scan_shani},
     {"sha256d", "avx2", POW_AVX2, 8, 0, ANY_LEN, sha256d_hash_avx2, sha256d_scan_avx2},
+    {"sha256d", "sse2", POW_SSE2, 4, 0, ANY_LEN, sha256d_hash_sse2, sha256d_scan_sse2},
 #endif
     {"sha256d", "portable", 0, 1, 0, ANY_LEN, sha256d_hash_portable, sha256d_scan_portable},
 #if POW_X86

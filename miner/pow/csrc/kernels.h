@@ -5,8 +5,10 @@
 #include "ethash.h"
 #include "pow.h"
 
-pow_hash_lanes sha256d_hash_portable, sha256d_hash_avx2, sha256d_hash_avx512, sha256d_hash_simd128;
-pow_scan sha256d_scan_portable, sha256d_scan_avx2, sha256d_scan_avx512, sha256d_scan_simd128;
+pow_hash_lanes sha256d_hash_portable, sha256d_hash_sse2, sha256d_hash_avx2, sha256d_hash_shani, sha256d_hash_avx512;
+pow_hash_lanes sha256d_hash_simd128;
+pow_scan sha256d_scan_portable, sha256d_scan_sse2, sha256d_scan_avx2, sha256d_scan_shani, sha256d_scan_avx512;
+pow_scan sha256d_scan_simd128;
 
 pow_hash_lanes neoscrypt_hash_portable, neoscrypt_hash_sse2, neoscrypt_hash_avx2, neoscrypt_hash_avx512;
 pow_hash_lanes neoscrypt_hash_simd128;

@@ -124,15 +124,9 @@ void NAME(hash)(const uint8_t *data, size_t len, void *scratch, uint8_t *digests
   const size_t blocks = (len + 8) / 64 + 1;
   for (size_t number = 0; number < blocks; number++) {
     for (size_t lane = 0; lane < LANES; lane++) {
-      uint8_t bytes[64] = {0};
-      const size_t from = number * 64;
-      if (from < len) memcpy(bytes, data + lane * len + from, len - from < 64 ? len - from : 64);
-      if (from <= len && len - from < 64) bytes[len - from] = 0x80;
-      if (number + 1 == blocks) {
-        pow_store32_be(bytes + 56, (uint32_t)((uint64_t)len >> 29));
-        pow_store32_be(bytes + 60, (uint32_t)(len << 3));
-      }
-      for (int i = 0; i < 16; i++) block.lane[i][lane] = pow_load32_be(bytes + 4 * i);
+      uint32_t words[16];
+      sha256d_block(data + lane * len, len, number, words);
+      for (int i = 0; i < 16; i++) block.lane[i][lane] = words[i];
     }
     NAME(compress)(s, block.word);
   }
@@ -241,35 +235,13 @@ POW_INLINE V NAME(last_word)(const sha256d_common *common, V nonce) {
   return ADD(h, SET1(sha256_iv[7]));
 }
 
-uint64_t NAME(scan)(const pow_job *job, uint64_t start, uint64_t count, void *scratch, pow_hits *hits) {
-  if (!sha256d_can_prepare(job)) return pow_scan_by_hash(NAME(hash), LANES, job, start, count, scratch, hits);
+SHA256D_CANDIDATES NAME(candidates)(const sha256d_common *common, uint32_t low, uint32_t limit) {
   static const union {
     uint32_t lane[16];
     V word;
   } lane_number = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
-  const uint32_t limit = pow_load32_le(job->limit + 28);
-  sha256d_common common;
-  uint64_t done = 0, prepared = 0;
-  while (done < count && hits->room - hits->len >= LANES) {
-    const uint64_t nonce = start + done, left = count - done;
-    if (!done || nonce >> 32 != prepared) sha256d_prepare(&common, job, nonce), prepared = nonce >> 32;
-    const uint32_t low = (uint32_t)nonce;
-    const V last = NAME(last_word)(&common, BSWAP(ADD(SET1(low), lane_number.word)));
-    /* Lanes beyond the slice, or beyond the 32 bits that were prepared, do not count. */
-    const uint64_t until_carry = (uint64_t)UINT32_MAX - low + 1;
-    uint32_t used = LANES;
-    if (left < used) used = (uint32_t)left;
-    if (until_carry < used) used = (uint32_t)until_carry;
-    uint32_t good = AT_MOST(BSWAP(last), limit);
-    for (uint32_t lane = 0; good && lane < used; lane++)
-      if (good >> lane & 1) {
-        uint8_t blob[POW_BLOB_MAX_LEN], digest[POW_DIGEST_LEN];
-        memcpy(blob, job->blob, job->len);
-        pow_put_nonce(blob, job, nonce + lane);
-        sha256d_hash_portable(blob, job->len, NULL, digest);
-        pow_offer(hits, job, nonce + lane, digest);
-      }
-    done += used;
-  }
-  return done;
+  const V last = BSWAP(NAME(last_word)(common, BSWAP(ADD(SET1(low), lane_number.word))));
+  return AT_MOST(last, limit);
 }
+
+#include "sha256d_scan.h"

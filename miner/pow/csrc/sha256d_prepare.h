@@ -12,16 +12,33 @@
 
 #define SHA256D_NONCE_AT 76
 
+/* A function of its own, because V8 runs better code only from the next call on. */
+#define SHA256D_CANDIDATES static __attribute__((noinline)) uint32_t
+
 typedef struct {
   uint32_t midstate[8];   /* after the first block */
-  uint32_t early[8];      /* a to h after rounds 0 to 2 of the second */
-  uint32_t round[18];     /* constant + word, for rounds 4 to 17 */
+  uint32_t two[8];        /* a to h after rounds 0 and 1 of the second */
+  uint32_t early[8];      /* and after round 2 */
+  uint32_t round[18];     /* constant + word, of rounds 0 to 17; of round 3 without the nonce */
   uint32_t schedule[33];  /* what words 16 to 32 have in common; of 16 and 17 that is everything */
   uint32_t second_d, second_h; /* of the second hash after round 0, without its first word */
 } sha256d_common;
 
 POW_INLINE uint32_t sha256d_small0(uint32_t x) { return pow_rotr32(x, 7) ^ pow_rotr32(x, 18) ^ (x >> 3); }
 POW_INLINE uint32_t sha256d_small1(uint32_t x) { return pow_rotr32(x, 17) ^ pow_rotr32(x, 19) ^ (x >> 10); }
+
+/* Set `words` to block `number` of a message with its padding. */
+POW_INLINE void sha256d_block(const uint8_t *message, size_t len, size_t number, uint32_t words[16]) {
+  uint8_t bytes[64] = {0};
+  const size_t from = number * 64, blocks = (len + 8) / 64 + 1;
+  if (from < len) memcpy(bytes, message + from, len - from < 64 ? len - from : 64);
+  if (from <= len && len - from < 64) bytes[len - from] = 0x80;
+  if (number + 1 == blocks) {
+    pow_store32_be(bytes + 56, (uint32_t)((uint64_t)len >> 29));
+    pow_store32_be(bytes + 60, (uint32_t)(len << 3));
+  }
+  for (int i = 0; i < 16; i++) words[i] = pow_load32_be(bytes + 4 * i);
+}
 
 /* Whether a search can be prepared. */
 POW_INLINE int sha256d_can_prepare(const pow_job *job) {
@@ -49,11 +66,12 @@ POW_INLINE void sha256d_prepare(sha256d_common *common, const pow_job *job, uint
     if (i - 2 < 18) sum += sha256d_small1(w[i - 2]);
     w[i] = common->schedule[i] = sum;
   }
-  for (int i = 4; i < 18; i++) common->round[i] = sha256_k[i] + w[i];
+  for (int i = 0; i < 18; i++) common->round[i] = sha256_k[i] + w[i];
 
   uint32_t s[8];
   memcpy(s, common->midstate, sizeof s);
   for (int i = 0; i < 3; i++) {
+    if (i == 2) memcpy(common->two, s, sizeof s);
     const uint32_t a = s[0], e = s[4];
     const uint32_t t1 = s[7] + (pow_rotr32(e, 6) ^ pow_rotr32(e, 11) ^ pow_rotr32(e, 25)) +
                         (s[6] ^ (e & (s[5] ^ s[6]))) + sha256_k[i] + w[i];
