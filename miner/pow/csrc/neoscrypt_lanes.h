@@ -1,7 +1,7 @@
 /* NeoScrypt of as many messages at once as a vector has words, one in each lane. The including file defines what
  * neoscrypt_kdf_lanes.h names. In V the bytes of a message lie behind one another, since each reads there from its
  * own place. (SMix with a message in every 128 bits of a vector, as in scrypt_rows.h, needs no transposing and was
- * still slower: by 10 % with AVX2 and SSE2, by 20 % in WebAssembly. Its rows must be turned in every round.) */
+ * still 10 to 20 % slower with AVX2 and SSE2 and in WebAssembly: its rows must be turned in every round.) */
 #include "neoscrypt_kdf_lanes.h"
 
 /* The four steps of two quarter-rounds of ChaCha and of Salsa20. */
@@ -27,8 +27,8 @@
 #define SALSA_3(a0, b0, c0, d0, a1, b1, c1, d1) SALSA_STEP(d0, c0, b0, d1, c1, b1, 13)
 #define SALSA_4(a0, b0, c0, d0, a1, b1, c1, d1) SALSA_STEP(a0, d0, c0, a1, d1, c1, 18)
 
-/* Four quarter-rounds, two and two: step by step where the whole state is in registers, else one pair after the other, so
- * that what is not in a register is fetched and put back once a round. */
+/* Four quarter-rounds, two and two: step by step where the whole state is in registers, else one pair after the other,
+ * so that what is not in a register is fetched and put back once a round. */
 #if LANES == 16
 #define QUARTERS(CORE, pair, other)                                       \
   CORE##_1 pair; CORE##_1 other; CORE##_2 pair; CORE##_2 other;           \
