@@ -4,12 +4,7 @@
 #include "ethash_impl.h"
 
 ethash_divisor ethash_divisor_of(uint32_t by) {
-  ethash_divisor divisor = {by, 0, 31};
-  while (!(by >> (divisor.shift & 31))) divisor.shift--;
-  divisor.shift += 32;
-  /* Rounded down, and for powers of two once more: a quotient comes out right or one too small. */
-  const uint64_t factor = ((uint64_t)1 << divisor.shift) / by;
-  divisor.factor = factor > UINT32_MAX ? UINT32_MAX : (uint32_t)factor;
+  const ethash_divisor divisor = {by, by == 1 ? UINT32_MAX : (uint32_t)(((uint64_t)1 << 32) / by)};
   return divisor;
 }
 

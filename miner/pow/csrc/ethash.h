@@ -20,7 +20,6 @@
 /* A number to take remainders by, without a division. */
 typedef struct {
   uint32_t by, factor;
-  unsigned shift;
 } ethash_divisor;
 
 /* What hashimoto reads. In a light one `rows` is the cache and `pages` says how many the dataset would have; in a full one `rows`

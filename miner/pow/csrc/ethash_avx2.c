@@ -15,7 +15,7 @@
 #define K64_XOR3(a, b, c) _mm256_xor_si256(_mm256_xor_si256(a, b), c)
 #define K64_ROTL(x, n) _mm256_or_si256(_mm256_slli_epi64(x, n), _mm256_srli_epi64(x, 64 - (n)))
 #define K64_CHI(a, b, c) _mm256_xor_si256(a, _mm256_andnot_si256(b, c))
-#define LIGHT_LANES 8
+#define LIGHT_LANES 16
 #define FULL_LANES 16
 #define FNV_HALF(mix, row)                                                                                        \
   _mm256_store_si256((__m256i *)(mix),                                                                            \

@@ -15,7 +15,7 @@
 #define K64_XOR3(a, b, c) _mm512_ternarylogic_epi64(a, b, c, 0x96)
 #define K64_ROTL(x, n) _mm512_rol_epi64(x, n)
 #define K64_CHI(a, b, c) _mm512_ternarylogic_epi64(a, b, c, 0xd2)
-#define LIGHT_LANES 8
+#define LIGHT_LANES 16
 #define FULL_LANES 16
 #define FNV_ROW(mix, row)                                                                                     \
   _mm512_store_si512(mix, _mm512_xor_si512(_mm512_mullo_epi32(_mm512_load_si512(mix),                         \

@@ -19,8 +19,9 @@ typedef union {
 
 POW_INLINE uint32_t ethash_fnv(uint32_t a, uint32_t b) { return a * ETHASH_FNV_PRIME ^ b; }
 
+/* The factor is 2^32 / by rounded down, so that the quotient is right or one too small. */
 POW_INLINE uint32_t ethash_remainder(uint32_t x, const ethash_divisor *divisor) {
-  const uint32_t quotient = (uint32_t)((uint64_t)x * divisor->factor >> divisor->shift);
+  const uint32_t quotient = (uint32_t)((uint64_t)x * divisor->factor >> 32);
   const uint32_t rest = x - quotient * divisor->by, less = rest - divisor->by;
   return rest < divisor->by ? rest : less;
 }

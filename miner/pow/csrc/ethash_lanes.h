@@ -4,6 +4,7 @@
  *   K64_LANES                the words in a K64
  *   LIGHT_LANES, FULL_LANES  how many nonces at once, each with two items or one page under way
  *   FNV_ROW(mix, row)        FNV of 16 words at `mix` (aligned to 64 bytes) with as many at `row`, into `mix`
+ *   FOUR_ROWS(cache, number, parent, items, row)   where it pays: what NAME(row) does, for four chains at once
  */
 #include "ethash_impl.h"
 #include "keccak_lanes.h"
@@ -43,6 +44,18 @@ POW_INLINE const uint8_t *NAME(row)(const ethash_table *cache, uint32_t number) 
   return row;
 }
 
+/* WebAssembly cannot ask for memory ahead. There, load a word of every row in a row: so the waits overlap, as they do not when the work
+ * on each row lies between (measured: 2.2 times the hashes with vectors, 3 times without). */
+POW_INLINE void NAME(meet)(const uint8_t *const *row, const int chains) {
+#if defined(__wasm__)
+  uint32_t seen = 0;
+  for (int c = 0; c < chains; c++) seen ^= pow_load32_le(row[c]);
+  __asm__ volatile("" : : "r"(seen));
+#else
+  (void)row, (void)chains;
+#endif
+}
+
 POW_INLINE const uint8_t *NAME(page)(const ethash_table *dataset, uint32_t number) {
   const uint8_t *page = dataset->rows + (size_t)ethash_remainder(number, &dataset->pages) * ETHASH_PAGE_LEN;
   __builtin_prefetch(page);
@@ -51,17 +64,27 @@ POW_INLINE const uint8_t *NAME(page)(const ethash_table *dataset, uint32_t numbe
 }
 
 /* Compute the items of these numbers. */
-POW_INLINE void NAME(make_items)(const ethash_table *cache, const uint32_t *number, ethash_row *items, const int chains) {
+POW_INLINE void NAME(make_items)(const ethash_table *table, const uint32_t *number, ethash_row *items, const int chains) {
+  const ethash_table own = *table, *const cache = &own; /* what is written below cannot change it, so that it stays in registers */
   const uint8_t *row[CHAINS];
   for (int c = 0; c < chains; c++) row[c] = NAME(row)(cache, number[c]);
   for (int c = 0; c < chains; c++) memcpy(items + c, row[c], ETHASH_ROW_LEN), items[c].word[0] ^= number[c];
   NAME(hash_rows)(items, chains);
   for (int c = 0; c < chains; c++) row[c] = NAME(row)(cache, ethash_fnv(number[c], items[c].word[0]));
-  for (uint32_t parent = 1; parent <= ETHASH_PARENTS; parent++)
-    for (int c = 0; c < chains; c++) {
+  for (uint32_t parent = 1; parent <= ETHASH_PARENTS; parent++) {
+    int c = 0;
+#ifdef FOUR_ROWS
+    for (; c + 4 <= chains; c += 4) {
+      for (int k = c; k < c + 4; k++) FNV_ROW(items[k].word, row[k]);
+      FOUR_ROWS(cache, number + c, parent, items + c, row + c);
+    }
+#endif
+    for (; c < chains; c++) {
       FNV_ROW(items[c].word, row[c]);
       row[c] = NAME(row)(cache, ethash_fnv(number[c] ^ parent, items[c].word[parent % 16]));
     }
+    NAME(meet)(row, chains);
+  }
   NAME(hash_rows)(items, chains);
 }
 
@@ -83,14 +106,15 @@ POW_INLINE void NAME(mix_light)(const ethash_table *table, const ethash_row *see
 }
 
 POW_INLINE void NAME(mix_full)(const ethash_table *table, const ethash_row *seeds, ethash_page *mixes, const int lanes) {
+  const ethash_table own = *table, *const dataset = &own;
   const uint8_t *page[FULL_LANES];
   for (int lane = 0; lane < lanes; lane++)
-    page[lane] = NAME(page)(table, ethash_fnv(seeds[lane].word[0], mixes[lane].word[0]));
+    page[lane] = NAME(page)(dataset, ethash_fnv(seeds[lane].word[0], mixes[lane].word[0]));
   for (uint32_t access = 1; access <= ETHASH_ACCESSES; access++)
     for (int lane = 0; lane < lanes; lane++) {
       FNV_ROW(mixes[lane].half[0].word, page[lane]);
       FNV_ROW(mixes[lane].half[1].word, page[lane] + ETHASH_ROW_LEN);
-      page[lane] = NAME(page)(table, ethash_fnv(access ^ seeds[lane].word[0], mixes[lane].word[access % 32]));
+      page[lane] = NAME(page)(dataset, ethash_fnv(access ^ seeds[lane].word[0], mixes[lane].word[access % 32]));
     }
 }
 

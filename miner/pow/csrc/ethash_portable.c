@@ -11,12 +11,10 @@ typedef uint64_t word;
 #define K64_XOR3(a, b, c) ((a) ^ (b) ^ (c))
 #define K64_ROTL(x, n) ((x) << (n) | (x) >> (64 - (n)))
 #define K64_CHI(a, b, c) ((a) ^ (~(b) & (c)))
-#define LIGHT_LANES 8
+#define LIGHT_LANES 16
 #define FULL_LANES 16
-#define FNV_ROW(mix, row)                                                        \
-  do {                                                                           \
-    uint32_t other[16];                                                          \
-    memcpy(other, row, sizeof other);                                            \
-    for (int k = 0; k < 16; k++) (mix)[k] = ethash_fnv((mix)[k], other[k]);      \
+#define FNV_ROW(mix, row)                                                                    \
+  do {                                                                                       \
+    for (int k = 0; k < 16; k++) (mix)[k] = ethash_fnv((mix)[k], pow_load32_le((row) + 4 * k)); \
   } while (0)
 #include "ethash_lanes.h"

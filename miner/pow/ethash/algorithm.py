@@ -16,7 +16,7 @@ from miner.pow.ethash.sizes import epoch_of_seed, seed_hash
 from miner.pow.registry import Algorithm, Hits, Kernel
 
 HEADER_SIZE, NONCE_SIZE = 32, 8
-FIRST_CHUNK = 8
+FIRST_CHUNK = 16
 """Hashes from the cache that are computed at once, in a few milliseconds."""
 
 
