@@ -10,7 +10,7 @@ bin := .venv/bin
 preflight = $(if $(shell command -v $(PYTHON)),$(shell $(PYTHON) scripts/preflight.py $(1) 2>&1),$(PYTHON) is missing; install it: apt-get install python3 python3-venv)
 require = $(if $(strip $(1)),$(error $(strip $(1))))
 
-.PHONY: help demo test torture mutants docs lint ready port-ready
+.PHONY: help demo test torture mutants wasm docs lint ready port-ready
 .DELETE_ON_ERROR:
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test [ARGS='-k wallet']    run the test suite"
 	@echo "make mutants [ARGS=fence]       break the safety lines one at a time; print which test notices"
 	@echo "make torture [ARGS='--tenth']   kill, delay, double and reorder everything for 45 minutes; goes on after Ctrl-C"
+	@echo "make wasm [ARGS=--check]        rebuild the WebAssembly modules of the kernels; needs clang 14"
 	@echo "make lint                       ruff and mypy"
 	@echo "make docs                       build the documentation into docs/_build/html"
 
@@ -32,6 +33,9 @@ mutants: .venv/installed-test
 
 torture: .venv/installed-test
 	@$(bin)/python tests/torture.py $(ARGS)
+
+wasm: ready
+	@$(PYTHON) scripts/wasm.py $(ARGS)
 
 lint: .venv/installed-test
 	$(bin)/ruff check

@@ -22,36 +22,52 @@
 #define SCRYPT(path, features, lanes, at_once) \
   {"scrypt", #path, features, lanes, (at_once) * SCRYPT_V_LEN, ANY_LEN, scrypt_hash_##path, scrypt_scan_##path}
 
+/* A module for WebAssembly has one algorithm and one path: its build leaves the other algorithms out. */
 const pow_kernel pow_kernels[] = {
+#if !defined(POW_NO_SHA256D)
 #if POW_X86
     {"sha256d", "avx512", POW_AVX512, 16, 0, ANY_LEN, sha256d_hash_avx512, sha256d_scan_avx512},
     {"sha256d", "shani", POW_SHA, 3, 0, ANY_LEN, sha256d_hash_shani, sha256d_scan_shani},
     {"sha256d", "avx2", POW_AVX2, 8, 0, ANY_LEN, sha256d_hash_avx2, sha256d_scan_avx2},
     {"sha256d", "sse2", POW_SSE2, 4, 0, ANY_LEN, sha256d_hash_sse2, sha256d_scan_sse2},
 #endif
+#if defined(__wasm_simd128__)
+    {"sha256d", "simd128", POW_SIMD128, 4, 0, ANY_LEN, sha256d_hash_simd128, sha256d_scan_simd128},
+#else
     {"sha256d", "portable", 0, 1, 0, ANY_LEN, sha256d_hash_portable, sha256d_scan_portable},
+#endif
+#endif
+#if !defined(POW_NO_NEOSCRYPT)
 #if POW_X86
     NEOSCRYPT(avx512, POW_AVX512, 16),
     NEOSCRYPT(avx2, POW_AVX2, 8),
     NEOSCRYPT(sse2, POW_SSE2, 4),
-#elif defined(__wasm_simd128__)
-    NEOSCRYPT(simd128, POW_SIMD128, 4),
 #endif
+#if defined(__wasm_simd128__)
+    NEOSCRYPT(simd128, POW_SIMD128, 4),
+#else
     NEOSCRYPT(portable, 0, 1),
+#endif
+#endif
+#if !defined(POW_NO_SCRYPT)
 #if POW_X86
     SCRYPT(avx512, POW_AVX512, 4, 12),
     SCRYPT(avx2, POW_AVX2, 2, 6),
     SCRYPT(sse2, POW_SSE2, 1, 3),
-#elif defined(__wasm_simd128__)
-    SCRYPT(simd128, POW_SIMD128, 1, 3),
 #endif
+#if defined(__wasm_simd128__)
+    SCRYPT(simd128, POW_SIMD128, 1, 3),
+#else
     {"scrypt", "portable", 0, 1, SCRYPT_V_LEN, ANY_LEN, scrypt_hash_portable, NULL},
+#endif
+#endif
     {NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL},
 };
 
 #define ETHASH(path) \
   ethash_items_##path, ethash_light_##path, ethash_full_##path, ethash_scan_light_##path, ethash_scan_full_##path
 
+#if !defined(POW_NO_ETHASH)
 const ethash_kernel ethash_kernels[] = {
 #if POW_X86
     {"avx512", POW_AVX512, ETHASH(avx512)},
@@ -62,6 +78,7 @@ const ethash_kernel ethash_kernels[] = {
 #endif
     {NULL, 0, NULL, NULL, NULL, NULL, NULL},
 };
+#endif
 
 #if POW_X86
 

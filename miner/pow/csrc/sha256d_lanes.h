@@ -5,8 +5,8 @@
  *   SET1(x), ADD(a, b), XOR(a, b), AND(a, b), SHR(x, n), CH(e, f, g), BSWAP(x)
  *   AT_MOST(x, limit)                 the lanes where x <= limit, unsigned, as bits of a uint32_t
  *
- * and, where the processor can rotate, XOR_ROTATED(x, i, j, k) and XOR_SHIFTED(x, i, j, k), the sums of three rotations and of two
- * rotations and a shift (or else SHL(x, n)); where one instruction does it, MAJ(a, b, c); where gcc would keep more
+ * and SHL(x, n) or, where one instruction rotates, ROTR(x, n); where one does even more, XOR_ROTATED(x, i, j, k) and
+ * XOR_SHIFTED(x, i, j, k), the sums of three rotations and of two rotations and a shift, and MAJ(a, b, c); where gcc would keep more
  * intermediate values than there are registers, PIN(x): x is computed before what follows.
  */
 #include "sha256d_prepare.h"
@@ -16,27 +16,31 @@
 #endif
 
 #ifndef XOR_ROTATED
-/* One part after the other, so that two registers do. */
+/* Rotations inside each other, so that two registers do. */
+POW_INLINE V NAME(rotated)(V x, const int n) {
+#ifdef ROTR
+  return ROTR(x, n);
+#else
+  V high = SHL(x, 32 - n);
+  PIN(high);
+  return XOR(high, SHR(x, n));
+#endif
+}
+
 POW_INLINE V NAME(xor_rotated)(V x, const int i, const int j, const int k) {
-  V sum = XOR(SHR(x, i), SHL(x, 32 - i));
-  PIN(sum);
-  sum = XOR(sum, SHR(x, j));
-  PIN(sum);
-  sum = XOR(sum, SHL(x, 32 - j));
-  PIN(sum);
-  sum = XOR(sum, SHR(x, k));
-  PIN(sum);
-  return XOR(sum, SHL(x, 32 - k));
+  V inner = XOR(x, NAME(rotated)(x, k - j));
+  PIN(inner);
+  inner = XOR(x, NAME(rotated)(inner, j - i));
+  PIN(inner);
+  return NAME(rotated)(inner, i);
 }
 
 POW_INLINE V NAME(xor_shifted)(V x, const int i, const int j, const int k) {
-  V sum = XOR(SHR(x, i), SHL(x, 32 - i));
-  PIN(sum);
-  sum = XOR(sum, SHR(x, j));
-  PIN(sum);
-  sum = XOR(sum, SHL(x, 32 - j));
-  PIN(sum);
-  return XOR(sum, SHR(x, k));
+  V inner = XOR(x, NAME(rotated)(x, j - i));
+  PIN(inner);
+  inner = NAME(rotated)(inner, i);
+  PIN(inner);
+  return XOR(inner, SHR(x, k));
 }
 
 #define XOR_ROTATED(x, i, j, k) NAME(xor_rotated)(x, i, j, k)
