@@ -12,9 +12,10 @@ from miner.pow.neoscrypt import NEOSCRYPT
 from miner.pow.registry import Algorithm, Algorithms, Kernel, Scan, expected_hashes, target_for
 from miner.pow.scrypt import SCRYPT
 from miner.pow.sha256d import SHA256D
+from miner.pow.yespower import YESPOWER
 
 ALGORITHMS = Algorithms(
-    {algorithm.name: algorithm for algorithm in (SHA256D, SCRYPT, NEOSCRYPT, ETHASH) if algorithm.kernels}
+    {algorithm.name: algorithm for algorithm in (SHA256D, SCRYPT, NEOSCRYPT, ETHASH, YESPOWER) if algorithm.kernels}
 )
 """Every algorithm this installation computes, by the name the protocol uses."""
 

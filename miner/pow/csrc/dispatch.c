@@ -3,6 +3,7 @@
 #include "neoscrypt.h"
 #include "pow_impl.h"
 #include "scrypt.h"
+#include "yespower.h"
 
 #if POW_X86
 #include <cpuid.h>
@@ -21,6 +22,11 @@
 /* Scans hash `at_once` messages, single shares only as many as a vector has lanes for them. */
 #define SCRYPT(path, features, lanes, at_once) \
   {"scrypt", #path, features, lanes, (at_once) * SCRYPT_V_LEN, ANY_LEN, scrypt_hash_##path, scrypt_scan_##path}
+
+/* Scans hash two messages, since the chain of one waits most of the time; a single share is hashed alone. */
+#define YESPOWER_SCRATCH(lanes) YESPOWER_SCRATCH_LEN(YESPOWER_N, YESPOWER_R, lanes)
+#define YESPOWER(path, features) \
+  {"yespower", #path, features, 1, YESPOWER_SCRATCH(2), ANY_LEN, yespower_hash_##path, yespower_scan_##path}
 
 /* A module for WebAssembly has one algorithm and one path: its build leaves the other algorithms out. */
 const pow_kernel pow_kernels[] = {
@@ -59,6 +65,17 @@ const pow_kernel pow_kernels[] = {
     SCRYPT(simd128, POW_SIMD128, 1, 3),
 #else
     {"scrypt", "portable", 0, 1, SCRYPT_V_LEN, ANY_LEN, scrypt_hash_portable, NULL},
+#endif
+#endif
+#if !defined(POW_NO_YESPOWER)
+#if POW_X86
+    YESPOWER(avx512, POW_AVX512VL),
+    YESPOWER(sse2, POW_SSE2),
+#endif
+#if defined(__wasm_simd128__)
+    YESPOWER(simd128, POW_SIMD128),
+#else
+    {"yespower", "portable", 0, 1, YESPOWER_SCRATCH(1), ANY_LEN, yespower_hash_portable, NULL},
 #endif
 #endif
     {NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL},

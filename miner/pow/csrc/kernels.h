@@ -16,6 +16,9 @@ pow_hash_lanes neoscrypt_hash_simd128;
 pow_hash_lanes scrypt_hash_portable, scrypt_hash_sse2, scrypt_hash_avx2, scrypt_hash_avx512, scrypt_hash_simd128;
 pow_scan scrypt_scan_sse2, scrypt_scan_avx2, scrypt_scan_avx512, scrypt_scan_simd128;
 
+pow_hash_lanes yespower_hash_portable, yespower_hash_sse2, yespower_hash_avx512, yespower_hash_simd128;
+pow_scan yespower_scan_sse2, yespower_scan_avx512, yespower_scan_simd128;
+
 ethash_items ethash_items_portable, ethash_items_avx2, ethash_items_avx512, ethash_items_simd128;
 ethash_hash ethash_light_portable, ethash_light_avx2, ethash_light_avx512, ethash_light_simd128;
 ethash_hash ethash_full_portable, ethash_full_avx2, ethash_full_avx512, ethash_full_simd128;

@@ -175,5 +175,6 @@ PyMODINIT_FUNC PyInit__kernels(void) {
   piece_len = largest_scratch();
   PyObject *module = PyModule_Create(&definition);
   if (module && PyModule_AddFunctions(module, ethash_methods)) Py_CLEAR(module);
+  if (module && PyModule_AddFunctions(module, yespower_methods)) Py_CLEAR(module);
   return module;
 }

@@ -13,7 +13,7 @@ enum { HITS_AT_ONCE = 256 };
 /* Append (nonce, digest) for each hit to `list`; 0 with an exception set when that fails. */
 int append_hits(PyObject *list, const pow_hits *hits);
 
-/* The functions of module_ethash.c. */
-extern PyMethodDef ethash_methods[];
+/* The functions of module_ethash.c and module_yespower.c. */
+extern PyMethodDef ethash_methods[], yespower_methods[];
 
 #endif

@@ -1,6 +1,7 @@
-/* The Salsa20 core on words in the order of its diagonals: word i of such a block is word 5 i mod 16 of the block as bytes.
- * In this order the four quarter-rounds of a column round work on four vectors of four words, and so do those of a row round after
- * rotating three of the vectors. Source: D. J. Bernstein, "The Salsa20 family of stream ciphers", section 4 and its SIMD notes.
+/* The Salsa20 core on words in the order of its diagonals: word i of such a block is word 5 i mod 16 of the block as
+ * bytes. In this order the four quarter-rounds of a column round work on four vectors of four words, and so do those
+ * of a row round after rotating three of the vectors. Source: D. J. Bernstein, "The Salsa20 family of stream ciphers",
+ * section 4 and its SIMD notes.
  */
 #ifndef POW_SALSA20_H
 #define POW_SALSA20_H

@@ -1,10 +1,11 @@
-/* Salsa20 on vectors in which every 128 bits are one of the four rows of a block in the order of its diagonals (salsa20.h). The
- * including file defines V, ADD32(a, b), XOR(a, b), ROTL32(x, n), and TURN(x, n), which moves the words of every 128 bits n places
- * down, so that word n becomes the first.
+/* Salsa20 on vectors in which every 128 bits are one of the four rows of a block in the order of its diagonals
+ * (salsa20.h). The including file defines V, ADD32(a, b), XOR_ROTATED(x, y, n), which is x xor (y rotated left by n),
+ * and TURN(x, n), which moves the words of every 128 bits n places down, so that word n becomes the first.
  */
-#define SALSA20_ADD_ROTATE_XOR(x, a, b, n) x = XOR(x, ROTL32(ADD32(a, b), n))
+#define SALSA20_ADD_ROTATE_XOR(x, a, b, n) x = XOR_ROTATED(x, ADD32(a, b), n)
 
-/* A column round and a row round of the rows a to d; EACH(statement) does a statement for each of the blocks that take turns. */
+/* A column round and a row round of the rows a to d; EACH(statement) does a statement for each of the blocks that take
+ * turns. */
 #define SALSA20_DOUBLE_ROUND(EACH, a, b, c, d)                 \
   do {                                                         \
     EACH(SALSA20_ADD_ROTATE_XOR(b, a, d, 7));                  \

@@ -22,6 +22,7 @@
 #define XOR3(a, b, c) XOR(XOR(a, b), c)
 #define CH(e, f, g) XOR(g, _mm256_and_si256(e, XOR(f, g)))
 #define MAJ(a, b, c) _mm256_or_si256(_mm256_and_si256(a, b), _mm256_and_si256(c, _mm256_or_si256(a, b)))
+#define XOR_ROTATED(x, y, n) XOR(x, ROTL32(y, n))
 #define TURN(x, n) _mm256_shuffle_epi32(x, ((n) + 3) % 4 << 6 | ((n) + 2) % 4 << 4 | ((n) + 1) % 4 << 2 | (n))
 #define LOWER(a, b) _mm256_permute2x128_si256(a, b, 0x20)
 #define UPPER(a, b) _mm256_permute2x128_si256(a, b, 0x31)

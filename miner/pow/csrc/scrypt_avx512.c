@@ -22,7 +22,9 @@
 #define XOR3(a, b, c) _mm512_ternarylogic_epi32(a, b, c, 0x96)
 #define CH(e, f, g) _mm512_ternarylogic_epi32(e, f, g, 0xca)
 #define MAJ(a, b, c) _mm512_ternarylogic_epi32(a, b, c, 0xe8)
-#define TURN(x, n) _mm512_shuffle_epi32(x, (_MM_PERM_ENUM)(((n) + 3) % 4 << 6 | ((n) + 2) % 4 << 4 | ((n) + 1) % 4 << 2 | (n)))
+#define XOR_ROTATED(x, y, n) XOR(x, ROTL32(y, n))
+#define FROM(n) (((n) + 3) % 4 << 6 | ((n) + 2) % 4 << 4 | ((n) + 1) % 4 << 2 | (n))
+#define TURN(x, n) _mm512_shuffle_epi32(x, (_MM_PERM_ENUM)FROM(n))
 
 /* Both are the transposition of four by four pieces of 128 bits. */
 #define ROWS_OF_HASHES(x)                                                                                       \

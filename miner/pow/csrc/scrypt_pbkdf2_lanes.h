@@ -1,5 +1,5 @@
-/* What scrypt begins and ends with, PBKDF2-HMAC-SHA256 with one iteration (RFC 8018), for one message in each 32-bit lane of a vector:
- * 17 compressions a hash, which one at a time would take a sixth of it. The including file defines
+/* What scrypt begins and ends with, PBKDF2-HMAC-SHA256 with one iteration (RFC 8018), for one message in each 32-bit
+ * lane of a vector: 17 compressions a hash, which one at a time would take a sixth of it. The including file defines
  *
  *   NAME(verb)                        the name of a function of this kernel
  *   WORDS, V                          how many words a vector has, and its type
@@ -56,7 +56,8 @@ static void NAME(absorb)(V s[8], const uint8_t *data, size_t len, size_t lanes) 
   }
 }
 
-/* Mix in the rest of those messages, then `counter` unless it is 0, and the end of a message that had `before` bytes before. */
+/* Mix in the rest of those messages, then `counter` unless it is 0, and the end of a message that had `before` bytes
+ * before. */
 static void NAME(finish)(V s[8], const uint8_t *data, size_t len, size_t lanes, uint32_t counter, size_t before) {
   NAME(block) blocks[2] = {{{{0}}}, {{{0}}}};
   const size_t rest = len % 64, end = rest + (counter ? 4 : 0), count = end < 56 ? 1 : 2;
@@ -105,7 +106,8 @@ static void NAME(key)(NAME(keyed) *keyed, const uint8_t *data, size_t len, size_
   NAME(compress)(keyed->outer, pad.word);
 }
 
-/* For each of `lanes` messages of `len` bytes as salt, write the first `out_len` bytes (a multiple of 32) that its key gives. */
+/* For each of `lanes` messages of `len` bytes as salt, write the first `out_len` bytes (a multiple of 32) that its key
+ * gives. */
 static void NAME(pbkdf2)(const NAME(keyed) *keyed, const uint8_t *salt, size_t len, size_t lanes, uint8_t *out,
                          size_t out_len) {
   V salted[8];
@@ -117,7 +119,8 @@ static void NAME(pbkdf2)(const NAME(keyed) *keyed, const uint8_t *salt, size_t l
     for (int i = 0; i < 8; i++) s[i] = salted[i];
     NAME(finish)(s, salt, len, lanes, (uint32_t)(at / SHA256_DIGEST_LEN + 1), 64);
     for (int i = 0; i < 8; i++) mac.word[i] = s[i], s[i] = keyed->outer[i];
-    for (int i = 8; i < 16; i++) mac.word[i] = SET1(i == 8 ? 0x80000000u : i == 15 ? (64 + SHA256_DIGEST_LEN) * 8u : 0u);
+    for (int i = 8; i < 16; i++) mac.word[i] = SET1(0);
+    mac.word[8] = SET1(0x80000000), mac.word[15] = SET1((64 + SHA256_DIGEST_LEN) * 8);
     NAME(compress)(s, mac.word);
     for (int i = 0; i < 8; i++) mac.word[i] = s[i];
     for (size_t lane = 0; lane < lanes; lane++)

@@ -1,6 +1,7 @@
-/* scrypt with N=1024, r=1, p=1 (RFC 7914) of several messages at once: every 128 bits of a vector are a row of one hash's block, a
- * group is as many hashes as a vector has rows, and the groups take turns instruction by instruction, since one alone would wait for
- * its own results. Each hash keeps its 128 KiB of V together, so that a step touches two cache lines of it. The including file defines
+/* scrypt with N=1024, r=1, p=1 (RFC 7914) of several messages at once: every 128 bits of a vector are a row of one
+ * hash's block, a group is as many hashes as a vector has rows, and the groups take turns instruction by instruction,
+ * since one alone would wait for its own results. Each hash keeps its 128 KiB of V together, so that a step touches
+ * two cache lines of it. The including file defines
  *
  *   NAME(verb), V, WORDS and what scrypt_pbkdf2_lanes.h and salsa20_rows.h name
  *   GROUPS                            how many groups a scan runs at once
@@ -16,8 +17,8 @@
 #define PARTS (4 / ROWS)      /* vectors of a block in memory */
 #define MOST (ROWS * GROUPS)  /* hashes at once */
 
-/* The entry of V with number `i` of a hash. Equal entries of different hashes would fall into the same cache sets, 16 into eight ways;
- * counting by xor puts them apart and needs no more memory. */
+/* The entry of V with number `i` of a hash. Equal entries of different hashes would fall into the same cache sets, 16
+ * into eight ways; counting by xor puts them apart and needs no more memory. */
 POW_INLINE uint8_t *NAME(entry)(uint8_t *v, size_t hash, size_t i) {
   return v + hash * SCRYPT_V_LEN + (i ^ (2 * hash)) * SCRYPT_ENTRY_LEN;
 }
@@ -27,8 +28,8 @@ POW_INLINE void NAME(mix_block)(V x[GROUPS][8], const int groups, const int bloc
   V a[GROUPS], b[GROUPS], c[GROUPS], d[GROUPS];
   const int own = 4 * block, other = 4 - own;
   for (int g = 0; g < groups; g++) {
-    a[g] = x[g][own] = XOR(x[g][own], x[g][other]), b[g] = x[g][own + 1] = XOR(x[g][own + 1], x[g][other + 1]);
-    c[g] = x[g][own + 2] = XOR(x[g][own + 2], x[g][other + 2]), d[g] = x[g][own + 3] = XOR(x[g][own + 3], x[g][other + 3]);
+    for (int i = 0; i < 4; i++) x[g][own + i] = XOR(x[g][own + i], x[g][other + i]);
+    a[g] = x[g][own], b[g] = x[g][own + 1], c[g] = x[g][own + 2], d[g] = x[g][own + 3];
   }
 #define EACH(statement) for (int g = 0; g < groups; g++) statement
   for (int i = 0; i < 4; i++) SALSA20_DOUBLE_ROUND(EACH, a[g], b[g], c[g], d[g]);

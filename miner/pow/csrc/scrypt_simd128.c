@@ -20,6 +20,7 @@
 #define XOR3(a, b, c) XOR(XOR(a, b), c)
 #define CH(e, f, g) wasm_v128_bitselect(f, g, e)
 #define MAJ(a, b, c) wasm_v128_bitselect(c, b, XOR(a, b))
+#define XOR_ROTATED(x, y, n) XOR(x, ROTL32(y, n))
 #define TURN(x, n) wasm_i32x4_shuffle(x, x, (n), ((n) + 1) % 4, ((n) + 2) % 4, ((n) + 3) % 4)
 #define ROWS_OF_HASHES(x)
 #define HASHES_OF_ROWS(x)

@@ -20,6 +20,7 @@
 #define XOR3(a, b, c) XOR(XOR(a, b), c)
 #define CH(e, f, g) XOR(g, _mm_and_si128(e, XOR(f, g)))
 #define MAJ(a, b, c) _mm_or_si128(_mm_and_si128(a, b), _mm_and_si128(c, _mm_or_si128(a, b)))
+#define XOR_ROTATED(x, y, n) XOR(x, ROTL32(y, n))
 #define TURN(x, n) _mm_shuffle_epi32(x, ((n) + 3) % 4 << 6 | ((n) + 2) % 4 << 4 | ((n) + 1) % 4 << 2 | (n))
 #define ROWS_OF_HASHES(x)
 #define HASHES_OF_ROWS(x)

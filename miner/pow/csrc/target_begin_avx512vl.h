@@ -1,0 +1,8 @@
+/* From here on the compiler may use AVX-512 (F, BW and VL); ends with target_end.h. It stands behind the intrinsics
+ * header, since attributes on single functions leave helpers that cannot be inlined. */
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512vl")
+#endif
