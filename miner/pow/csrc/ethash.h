@@ -1,8 +1,8 @@
-/* Ethash: hashimoto over a dataset of pages, each of which can be computed from a cache (ethereum wiki, "Ethash", revision 23; Etchash,
- * ECIP-1099, differs only in which cache). Numbers are little-endian, as the processor's own must be.
+/* Ethash: hashimoto over a dataset of pages, each of which can be computed from a cache (ethereum wiki, "Ethash",
+ * revision 23; Etchash, ECIP-1099, differs only in which cache). Numbers are little-endian, as the processor's are.
  *
- * Tables are memory of the caller: the cache as rows of 64 bytes, the dataset as pages of 128. Any number of either will do, so that
- * tests can use short ones.
+ * Tables are memory of the caller: the cache as rows of 64 bytes, the dataset as pages of 128. Any number of either
+ * will do, so that tests can use short ones.
  */
 #ifndef POW_ETHASH_H
 #define POW_ETHASH_H
@@ -22,8 +22,8 @@ typedef struct {
   uint32_t by, factor;
 } ethash_divisor;
 
-/* What hashimoto reads. In a light one `rows` is the cache and `pages` says how many the dataset would have; in a full one `rows`
- * is the dataset itself. */
+/* What hashimoto reads. In a light one `rows` is the cache and `pages` says how many the dataset would have; in a
+ * full one `rows` is the dataset itself. */
 typedef struct {
   const uint8_t *rows;
   ethash_divisor row_count, pages;
@@ -44,8 +44,10 @@ typedef void ethash_items(const ethash_table *cache, uint32_t first, size_t coun
 typedef void ethash_hash(const ethash_table *table, const uint8_t header[ETHASH_HEADER_LEN], uint64_t nonce,
                          uint8_t mix[ETHASH_MIX_LEN], uint8_t digest[POW_DIGEST_LEN]);
 
-/* As pow_scan: every hit in ascending order; returns how many were tried, less than `count` only when `hits` is full. */
-typedef uint64_t ethash_scan(const ethash_table *table, const ethash_job *job, uint64_t start, uint64_t count, pow_hits *hits);
+/* As pow_scan: every hit in ascending order; returns how many were tried, less than `count` only when `hits` is
+ * full. */
+typedef uint64_t ethash_scan(const ethash_table *table, const ethash_job *job, uint64_t start, uint64_t count,
+                             pow_hits *hits);
 
 typedef struct {
   const char *path;

@@ -1,4 +1,5 @@
-/* Ethash with AVX-512: eight Keccak states at once, with rotations and three-way logic in one instruction each; a row is a vector. */
+/* Ethash with AVX-512: eight Keccak states at once, with rotations and three-way logic in one instruction each; a
+ * row is a vector. */
 #include "kernels.h"
 #include "pow_impl.h"
 

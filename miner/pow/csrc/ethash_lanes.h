@@ -1,5 +1,6 @@
-/* Ethash of several nonces at once. Nearly all the time goes by waiting for memory, so that every lane asks for its next row or page
- * as soon as it knows which, and the others work meanwhile. The including file defines, besides what keccak_lanes.h needs,
+/* Ethash of several nonces at once. Nearly all the time goes by waiting for memory, so that every lane asks for its
+ * next row or page as soon as it knows which, and the others work meanwhile. The including file defines, besides what
+ * keccak_lanes.h needs,
  *
  *   K64_LANES                the words in a K64
  *   LIGHT_LANES, FULL_LANES  how many nonces at once, each with two items or one page under way
@@ -44,8 +45,8 @@ POW_INLINE const uint8_t *NAME(row)(const ethash_table *cache, uint32_t number) 
   return row;
 }
 
-/* WebAssembly cannot ask for memory ahead. There, load a word of every row in a row: so the waits overlap, as they do not when the work
- * on each row lies between (measured: 2.2 times the hashes with vectors, 3 times without). */
+/* WebAssembly cannot ask for memory ahead. There, load a word of every row in a row: so the waits overlap, as they
+ * do not when the work on each row lies between (measured: 2.2 times the hashes with vectors, 3 times without). */
 POW_INLINE void NAME(meet)(const uint8_t *const *row, const int chains) {
 #if defined(__wasm__)
   uint32_t seen = 0;
@@ -64,8 +65,10 @@ POW_INLINE const uint8_t *NAME(page)(const ethash_table *dataset, uint32_t numbe
 }
 
 /* Compute the items of these numbers. */
-POW_INLINE void NAME(make_items)(const ethash_table *table, const uint32_t *number, ethash_row *items, const int chains) {
-  const ethash_table own = *table, *const cache = &own; /* what is written below cannot change it, so that it stays in registers */
+POW_INLINE void NAME(make_items)(const ethash_table *table, const uint32_t *number, ethash_row *items,
+                                 const int chains) {
+  /* What is written below cannot change a copy, so that it stays in registers. */
+  const ethash_table own = *table, *const cache = &own;
   const uint8_t *row[CHAINS];
   for (int c = 0; c < chains; c++) row[c] = NAME(row)(cache, number[c]);
   for (int c = 0; c < chains; c++) memcpy(items + c, row[c], ETHASH_ROW_LEN), items[c].word[0] ^= number[c];
@@ -88,7 +91,8 @@ POW_INLINE void NAME(make_items)(const ethash_table *table, const uint32_t *numb
   NAME(hash_rows)(items, chains);
 }
 
-POW_INLINE void NAME(mix_light)(const ethash_table *table, const ethash_row *seeds, ethash_page *mixes, const int lanes) {
+POW_INLINE void NAME(mix_light)(const ethash_table *table, const ethash_row *seeds, ethash_page *mixes,
+                                const int lanes) {
   for (uint32_t access = 0; access < ETHASH_ACCESSES; access++) {
     uint32_t number[CHAINS];
     ethash_row items[CHAINS];
@@ -105,7 +109,8 @@ POW_INLINE void NAME(mix_light)(const ethash_table *table, const ethash_row *see
   }
 }
 
-POW_INLINE void NAME(mix_full)(const ethash_table *table, const ethash_row *seeds, ethash_page *mixes, const int lanes) {
+POW_INLINE void NAME(mix_full)(const ethash_table *table, const ethash_row *seeds, ethash_page *mixes,
+                               const int lanes) {
   const ethash_table own = *table, *const dataset = &own;
   const uint8_t *page[FULL_LANES];
   for (int lane = 0; lane < lanes; lane++)
@@ -147,7 +152,8 @@ POW_INLINE void NAME(hashimoto)(const ethash_table *table, const ethash_job *job
   for (int lane = 0; lane < lanes; lane++) {
     const uint32_t *mix = mixes[lane].word;
     uint32_t short_mix[8];
-    for (int i = 0; i < 8; i++, mix += 4) short_mix[i] = ethash_fnv(ethash_fnv(ethash_fnv(mix[0], mix[1]), mix[2]), mix[3]);
+    for (int i = 0; i < 8; i++, mix += 4)
+      short_mix[i] = ethash_fnv(ethash_fnv(ethash_fnv(mix[0], mix[1]), mix[2]), mix[3]);
     memcpy(out[lane].mix, short_mix, ETHASH_MIX_LEN);
   }
   for (int first = 0; first < lanes; first += K64_LANES) {
@@ -169,8 +175,8 @@ POW_INLINE void NAME(hashimoto)(const ethash_table *table, const ethash_job *job
   }
 }
 
-POW_INLINE void NAME(hash)(const ethash_table *table, const uint8_t *header, uint64_t nonce, uint8_t *mix, uint8_t *digest,
-                           const int light) {
+POW_INLINE void NAME(hash)(const ethash_table *table, const uint8_t *header, uint64_t nonce, uint8_t *mix,
+                           uint8_t *digest, const int light) {
   ethash_job job = {{0}, nonce, 0, {0}};
   NAME(hashed) out;
   memcpy(job.header, header, ETHASH_HEADER_LEN);
@@ -179,8 +185,8 @@ POW_INLINE void NAME(hash)(const ethash_table *table, const uint8_t *header, uin
   memcpy(digest, out.digest, POW_DIGEST_LEN);
 }
 
-POW_INLINE uint64_t NAME(scan)(const ethash_table *table, const ethash_job *job, uint64_t start, uint64_t count, pow_hits *hits,
-                               const int lanes, const int light) {
+POW_INLINE uint64_t NAME(scan)(const ethash_table *table, const ethash_job *job, uint64_t start, uint64_t count,
+                               pow_hits *hits, const int lanes, const int light) {
   uint64_t done = 0;
   while (done < count && hits->room - hits->len >= (size_t)lanes) {
     NAME(hashed) out[FULL_LANES > LIGHT_LANES ? FULL_LANES : LIGHT_LANES];
@@ -217,10 +223,12 @@ void NAME(full)(const ethash_table *table, const uint8_t *header, uint64_t nonce
   NAME(hash)(table, header, nonce, mix, digest, 0);
 }
 
-uint64_t NAME(scan_light)(const ethash_table *table, const ethash_job *job, uint64_t start, uint64_t count, pow_hits *hits) {
+uint64_t NAME(scan_light)(const ethash_table *table, const ethash_job *job, uint64_t start, uint64_t count,
+                          pow_hits *hits) {
   return NAME(scan)(table, job, start, count, hits, LIGHT_LANES, 1);
 }
 
-uint64_t NAME(scan_full)(const ethash_table *table, const ethash_job *job, uint64_t start, uint64_t count, pow_hits *hits) {
+uint64_t NAME(scan_full)(const ethash_table *table, const ethash_job *job, uint64_t start, uint64_t count,
+                         pow_hits *hits) {
   return NAME(scan)(table, job, start, count, hits, FULL_LANES, 0);
 }

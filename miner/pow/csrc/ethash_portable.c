@@ -13,8 +13,8 @@ typedef uint64_t word;
 #define K64_CHI(a, b, c) ((a) ^ (~(b) & (c)))
 #define LIGHT_LANES 16
 #define FULL_LANES 16
-#define FNV_ROW(mix, row)                                                                    \
-  do {                                                                                       \
+#define FNV_ROW(mix, row)                                                                       \
+  do {                                                                                          \
     for (int k = 0; k < 16; k++) (mix)[k] = ethash_fnv((mix)[k], pow_load32_le((row) + 4 * k)); \
   } while (0)
 #include "ethash_lanes.h"

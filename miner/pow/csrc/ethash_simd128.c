@@ -21,7 +21,8 @@ POW_INLINE void four_rows(const ethash_table *cache, const uint32_t *number, uin
       wasm_i32x4_shuffle(wasm_u64x2_extmul_low_u32x4(x, factor), wasm_u64x2_extmul_high_u32x4(x, factor), 1, 3, 5, 7);
   const v128_t rest = wasm_i32x4_sub(x, wasm_i32x4_mul(quotient, by));
   const v128_t remainder = wasm_u32x4_min(rest, wasm_i32x4_sub(rest, by));
-  wasm_v128_store(row, wasm_i32x4_add(wasm_i32x4_shl(remainder, 6), wasm_u32x4_splat((uint32_t)(uintptr_t)cache->rows)));
+  const v128_t rows = wasm_u32x4_splat((uint32_t)(uintptr_t)cache->rows);
+  wasm_v128_store(row, wasm_i32x4_add(wasm_i32x4_shl(remainder, 6), rows));
 }
 
 #define NAME(verb) ethash_##verb##_simd128

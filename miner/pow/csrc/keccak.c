@@ -13,10 +13,12 @@ typedef uint64_t word;
 #include "keccak_lanes.h"
 
 const uint64_t keccak_constants[KECCAK_ROUNDS] = {
-    0x0000000000000001, 0x0000000000008082, 0x800000000000808a, 0x8000000080008000, 0x000000000000808b, 0x0000000080000001,
-    0x8000000080008081, 0x8000000000008009, 0x000000000000008a, 0x0000000000000088, 0x0000000080008009, 0x000000008000000a,
-    0x000000008000808b, 0x800000000000008b, 0x8000000000008089, 0x8000000000008003, 0x8000000000008002, 0x8000000000000080,
-    0x000000000000800a, 0x800000008000000a, 0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008};
+    0x0000000000000001, 0x0000000000008082, 0x800000000000808a, 0x8000000080008000,
+    0x000000000000808b, 0x0000000080000001, 0x8000000080008081, 0x8000000000008009,
+    0x000000000000008a, 0x0000000000000088, 0x0000000080008009, 0x000000008000000a,
+    0x000000008000808b, 0x800000000000008b, 0x8000000000008089, 0x8000000000008003,
+    0x8000000000008002, 0x8000000000000080, 0x000000000000800a, 0x800000008000000a,
+    0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008};
 
 void keccak_permute(uint64_t state[KECCAK_WORDS]) { keccak_one(state); }
 
@@ -42,9 +44,13 @@ static void keccak(const uint8_t *data, size_t len, size_t rate_len, uint8_t *di
   for (size_t i = 0; i < digest_len; i++) digest[i] = (uint8_t)(state[i / 8] >> (8 * (i % 8)));
 }
 
-void keccak256(const uint8_t *data, size_t len, uint8_t digest[32]) { keccak(data, len, KECCAK256_RATE_LEN, digest, 32); }
+void keccak256(const uint8_t *data, size_t len, uint8_t digest[32]) {
+  keccak(data, len, KECCAK256_RATE_LEN, digest, 32);
+}
 
-void keccak512(const uint8_t *data, size_t len, uint8_t digest[64]) { keccak(data, len, KECCAK512_RATE_LEN, digest, 64); }
+void keccak512(const uint8_t *data, size_t len, uint8_t digest[64]) {
+  keccak(data, len, KECCAK512_RATE_LEN, digest, 64);
+}
 
 void keccak512_of_digest(const uint64_t words[8], uint64_t digest[8]) {
   uint64_t state[KECCAK_WORDS] = {0};

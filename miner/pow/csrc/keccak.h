@@ -1,5 +1,5 @@
-/* Keccak as it was before the standard: padding begins with 0x01, where SHA-3 has 0x06 (Keccak reference 3.0; FIPS 202 is the same
- * permutation). Ethash calls Keccak-256 and Keccak-512 "sha3". */
+/* Keccak as it was before the standard: padding begins with 0x01, where SHA-3 has 0x06 (Keccak reference 3.0; FIPS
+ * 202 is the same permutation). Ethash calls Keccak-256 and Keccak-512 "sha3". */
 #ifndef POW_KECCAK_H
 #define POW_KECCAK_H
 

@@ -37,7 +37,8 @@ static int make_table(ethash_table *table, const Py_buffer *rows, unsigned long 
   return 1;
 }
 
-PyDoc_STRVAR(keccak256_doc, "keccak256(data: bytes) -> bytes: the digest (32 bytes) with the padding from before SHA-3.");
+PyDoc_STRVAR(keccak256_doc,
+             "keccak256(data: bytes) -> bytes: the digest (32 bytes) with the padding from before SHA-3.");
 
 static PyObject *py_keccak256(PyObject *self, PyObject *arguments) {
   (void)self;
@@ -49,7 +50,8 @@ static PyObject *py_keccak256(PyObject *self, PyObject *arguments) {
   return PyBytes_FromStringAndSize((const char *)digest, sizeof digest);
 }
 
-PyDoc_STRVAR(keccak512_doc, "keccak512(data: bytes) -> bytes: the digest (64 bytes) with the padding from before SHA-3.");
+PyDoc_STRVAR(keccak512_doc,
+             "keccak512(data: bytes) -> bytes: the digest (64 bytes) with the padding from before SHA-3.");
 
 static PyObject *py_keccak512(PyObject *self, PyObject *arguments) {
   (void)self;
@@ -98,8 +100,8 @@ static PyObject *py_build_cache(PyObject *self, PyObject *arguments) {
 }
 
 PyDoc_STRVAR(items_doc,
-             "ethash_items(path, cache: buffer, first: int, items: writable buffer): fill `items` with the dataset's items of 64\n"
-             "bytes from number `first` on. Other threads run meanwhile.");
+             "ethash_items(path, cache: buffer, first: int, items: writable buffer): fill `items` with the\n"
+             "dataset's items of 64 bytes from number `first` on. Other threads run meanwhile.");
 
 static PyObject *py_items(PyObject *self, PyObject *arguments) {
   (void)self;
@@ -127,7 +129,8 @@ static PyObject *py_items(PyObject *self, PyObject *arguments) {
 }
 
 PyDoc_STRVAR(hash_doc,
-             "ethash_hash(path, rows: buffer, pages: int, header: bytes, nonce: int) -> (mix, digest), 32 bytes each.\n\n"
+             "ethash_hash(path, rows: buffer, pages: int, header: bytes, nonce: int) -> (mix, digest)\n\n"
+             "mix, digest: 32 bytes each.\n"
              "rows: the cache of a dataset of `pages` pages of 128 bytes; or, with pages=0, the dataset itself.");
 
 static PyObject *py_hash(PyObject *self, PyObject *arguments) {
@@ -136,11 +139,13 @@ static PyObject *py_hash(PyObject *self, PyObject *arguments) {
   Py_buffer rows;
   unsigned long long pages, nonce;
   Py_ssize_t header_len;
-  if (!PyArg_ParseTuple(arguments, "sy*Ky#K:ethash_hash", &path, &rows, &pages, &header, &header_len, &nonce)) return NULL;
+  if (!PyArg_ParseTuple(arguments, "sy*Ky#K:ethash_hash", &path, &rows, &pages, &header, &header_len, &nonce))
+    return NULL;
   const ethash_kernel *kernel = find(path);
   ethash_table table;
   uint8_t mix[ETHASH_MIX_LEN], digest[POW_DIGEST_LEN];
-  const int fits = kernel && check_len("a header hash", header_len, ETHASH_HEADER_LEN) && make_table(&table, &rows, pages);
+  const int fits =
+      kernel && check_len("a header hash", header_len, ETHASH_HEADER_LEN) && make_table(&table, &rows, pages);
   if (fits) {
     Py_BEGIN_ALLOW_THREADS
     (pages ? kernel->light : kernel->full)(&table, (const uint8_t *)header, nonce, mix, digest);
@@ -148,14 +153,15 @@ static PyObject *py_hash(PyObject *self, PyObject *arguments) {
   }
   PyBuffer_Release(&rows);
   if (!fits) return NULL;
-  return Py_BuildValue("(y#y#)", (const char *)mix, (Py_ssize_t)sizeof mix, (const char *)digest, (Py_ssize_t)sizeof digest);
+  return Py_BuildValue("(y#y#)", (const char *)mix, (Py_ssize_t)sizeof mix, (const char *)digest,
+                       (Py_ssize_t)sizeof digest);
 }
 
 PyDoc_STRVAR(scan_doc,
-             "ethash_scan(path, rows: buffer, pages: int, header, fixed: int, shift: int, limit, start: int, count: int)\n"
-             "-> [(number, digest)], ascending.\n\n"
-             "Tries the nonces fixed + (number << shift) for `count` numbers from `start` on. rows, pages: as for ethash_hash.\n"
-             "limit: 32 bytes, big-endian. Other threads run meanwhile.");
+             "ethash_scan(path, rows: buffer, pages: int, header, fixed: int, shift: int, limit, start: int,\n"
+             "count: int) -> [(number, digest)], ascending.\n\n"
+             "Tries the nonces fixed + (number << shift) for `count` numbers from `start` on.\n"
+             "rows, pages: as for ethash_hash. limit: 32 bytes, big-endian. Other threads run meanwhile.");
 
 static PyObject *py_scan(PyObject *self, PyObject *arguments) {
   (void)self;
@@ -164,8 +170,8 @@ static PyObject *py_scan(PyObject *self, PyObject *arguments) {
   unsigned long long pages, fixed, start, count;
   unsigned shift;
   Py_ssize_t header_len, limit_len;
-  if (!PyArg_ParseTuple(arguments, "sy*Ky#KIy#KK:ethash_scan", &path, &rows, &pages, &header, &header_len, &fixed, &shift, &limit,
-                        &limit_len, &start, &count))
+  if (!PyArg_ParseTuple(arguments, "sy*Ky#KIy#KK:ethash_scan", &path, &rows, &pages, &header, &header_len, &fixed,
+                        &shift, &limit, &limit_len, &start, &count))
     return NULL;
   const ethash_kernel *kernel = find(path);
   ethash_table table;
@@ -196,7 +202,7 @@ static PyObject *py_scan(PyObject *self, PyObject *arguments) {
 }
 
 PyDoc_STRVAR(final_doc,
-             "ethash_final(header: bytes, nonce: int, mix: bytes) -> bytes: the digest that goes with `mix`, in a microsecond.");
+             "ethash_final(header: bytes, nonce: int, mix: bytes) -> bytes: the digest of that mix, in a microsecond.");
 
 static PyObject *py_final(PyObject *self, PyObject *arguments) {
   (void)self;
@@ -205,7 +211,8 @@ static PyObject *py_final(PyObject *self, PyObject *arguments) {
   unsigned long long nonce;
   uint8_t digest[POW_DIGEST_LEN];
   if (!PyArg_ParseTuple(arguments, "y#Ky#:ethash_final", &header, &header_len, &nonce, &mix, &mix_len)) return NULL;
-  if (!check_len("a header hash", header_len, ETHASH_HEADER_LEN) || !check_len("a mix", mix_len, ETHASH_MIX_LEN)) return NULL;
+  if (!check_len("a header hash", header_len, ETHASH_HEADER_LEN) || !check_len("a mix", mix_len, ETHASH_MIX_LEN))
+    return NULL;
   ethash_final((const uint8_t *)header, nonce, (const uint8_t *)mix, digest);
   return PyBytes_FromStringAndSize((const char *)digest, sizeof digest);
 }

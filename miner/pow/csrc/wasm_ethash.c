@@ -1,6 +1,6 @@
-/* Ethash, light only, as a WebAssembly module for one worker in a page; what has the same name works as in wasm.c. There is a cache
- * besides, of some 20 MiB: the page grows the memory until the cache fits behind `cache_at`, copies or builds it there, and names its
- * size with `table`.
+/* Ethash, light only, as a WebAssembly module for one worker in a page; what has the same name works as in wasm.c.
+ * There is a cache besides, of some 20 MiB: the page grows the memory until the cache fits behind `cache_at`, copies
+ * or builds it there, and names its size with `table`.
  */
 #if defined(__wasm__)
 #include "ethash_impl.h"
@@ -50,7 +50,8 @@ static uint8_t *room(uint32_t count) {
   return count && end <= (uint64_t)__builtin_wasm_memory_size(0) << 16 ? (uint8_t *)(uintptr_t)cache_at() : NULL;
 }
 
-/* Compute a cache of `count` rows from the seed instead of copying one, which takes seconds; return 0 when the memory is too small. */
+/* Compute a cache of `count` rows from the seed instead of copying one, which takes seconds; return 0 when the
+ * memory is too small. */
 uint32_t EXPORT(build)(uint32_t count) {
   uint8_t *rows = room(count);
   if (!rows) return 0;
@@ -58,7 +59,8 @@ uint32_t EXPORT(build)(uint32_t count) {
   return 1;
 }
 
-/* Use the cache of `count` rows that is in place, for a dataset of `pages` pages of 128 bytes; return 0 when that cannot be. */
+/* Use the cache of `count` rows that is in place, for a dataset of `pages` pages of 128 bytes; return 0 when that
+ * cannot be. */
 uint32_t EXPORT(table)(uint32_t count, uint32_t pages) {
   cache.rows = pages && pages <= UINT32_MAX / 2 ? room(count) : NULL;
   if (!cache.rows) return 0;
