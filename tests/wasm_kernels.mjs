@@ -5,7 +5,8 @@
 //   {"op": "hash", "data": HEX}                          {"digest": HEX}, or {"error": …}
 //   {"op": "scan", "blob": HEX, "limit": HEX, "start": "DECIMAL", "count": N, "nonce_at": N, "nonce_len": N}
 //                                                        {"hits": [["DECIMAL", HEX], …], "hashes": N}, or {"error": …}
-//   {"op": "rate", "blob": HEX, …, "seconds": N}         {"rate": hashes a second, in slices of some 10 ms}
+//   {"op": "rate", "blob": HEX, …, "seconds": N}         {"rate": R, "best": R}: hashes a second in slices of some 10 ms, all
+//                                                        of them and the best one
 //
 // The layout of the memory is described in miner/pow/csrc/wasm.c.
 
@@ -57,7 +58,9 @@ class Kernel {
     const hits = [];
     let hashes = 0n;
     while (hashes < BigInt(job.count)) {
-      const { found, done } = this.slice(BigInt(job.start) + hashes, job.count - Number(hashes));
+      const start = BigInt(job.start) + hashes;
+      if (start > 0xffffffffffffffffn) break;
+      const { found, done } = this.slice(start, job.count - Number(hashes));
       if (!done) break; // no nonce is left
       for (let at = 0; at < found * HIT_BYTES; at += HIT_BYTES)
         hits.push([String(this.hits.getBigUint64(at, true)), hex(this.hits.take(at + 8, at + HIT_BYTES))]);
@@ -69,7 +72,9 @@ class Kernel {
   rate(job) {
     if (!this.set(job)) return { error: "no such job" };
     const began = performance.now();
-    let count = 1, start = 0n, best = 0;
+    let count = 1;
+    let start = 0n;
+    let best = 0;
     for (let now = began; now - began < 1000 * job.seconds; ) {
       const { done } = this.slice(start, count);
       const elapsed = performance.now() - now;
