@@ -65,7 +65,7 @@ class Slice(t.NamedTuple):
 
     blob: bytes
     start: int
-    count: int
+    tries: int
     expected: int
     offset: int = 76
     size: int = 8
@@ -76,7 +76,7 @@ class Slice(t.NamedTuple):
             "blob": self.blob.hex(),
             "limit": target_for(self.expected).to_bytes(32, "little").hex(),
             "start": str(self.start),
-            "count": self.count,
+            "count": self.tries,
             "nonce_at": self.offset,
             "nonce_len": self.size,
         }
@@ -86,7 +86,7 @@ class Slice(t.NamedTuple):
             self.blob,
             target_for(self.expected),
             start=self.start,
-            count=self.count,
+            count=self.tries,
             nonce_offset=self.offset,
             nonce_size=self.size,
         )
