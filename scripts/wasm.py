@@ -67,6 +67,12 @@ ALGORITHMS = {
     "neoscrypt": Module("neoscrypt_portable.c", "neoscrypt_simd128.c", scratch=(33_600, 134_400)),
     "scrypt": Module("scrypt_portable.c", "scrypt_simd128.c", ("sha256.c",), (131_072, 393_216)),
     "yespower": Module("yespower_portable.c", "yespower_simd128.c", ("sha256.c",), (1_147_904, 2_295_808)),
+    "ethash": Module(
+        "ethash_portable.c",
+        "ethash_simd128.c",
+        ("ethash.c", "keccak.c"),
+        common=("wasm_ethash.c", "wasm_string.c"),
+    ),
 }
 
 

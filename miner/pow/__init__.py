@@ -15,7 +15,11 @@ from miner.pow.sha256d import SHA256D
 from miner.pow.yespower import YESPOWER
 
 ALGORITHMS = Algorithms(
-    {algorithm.name: algorithm for algorithm in (SHA256D, SCRYPT, NEOSCRYPT, ETHASH, YESPOWER) if algorithm.kernels}
+    {
+        algorithm.name: algorithm
+        for algorithm in (SHA256D, SCRYPT, NEOSCRYPT, ETHASH, YESPOWER)
+        if algorithm.kernels
+    }
 )
 """Every algorithm this installation computes, by the name the protocol uses."""
 

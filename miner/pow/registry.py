@@ -60,6 +60,7 @@ class Kernel:
     :attr name: ``reference``, ``portable`` or an instruction set.
     :attr releases_gil: whether several threads hash in parallel; without it a second thread gains nothing.
     :attr first_chunk: hashes that take about a millisecond, before anything was measured.
+    :attr lanes: nonces that are computed at once, whether asked for or not; slices are multiples of it.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Kernel:
     scan: ScanFunction
     releases_gil: bool
     first_chunk: int = 1
+    lanes: int = 1
 
 
 class Scan(t.NamedTuple):
@@ -192,7 +194,8 @@ class Algorithm:
             done += chunk
             if progress is not None:
                 progress(chunk)
-            chunk = max(1, min(2 * chunk, int(chunk * POLL_SECONDS / max(elapsed, 1e-9))))
+            chunk = min(2 * chunk, int(chunk * POLL_SECONDS / max(elapsed, 1e-9)))
+            chunk = max(1, chunk // kernel.lanes) * kernel.lanes
         return Scan(hits, done)
 
 

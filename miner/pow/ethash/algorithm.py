@@ -83,7 +83,7 @@ def _kernel(path: str) -> Kernel:
             table = cache.load(epoch, epoch_length=epoch_length).for_search()
         return table.scan(header_hash, target, start, count, fixed=fixed, shift=shift, path=path)
 
-    return Kernel(path, t.cast(t.Any, hash_), t.cast(t.Any, scan), True, FIRST_CHUNK)
+    return Kernel(path, t.cast(t.Any, hash_), t.cast(t.Any, scan), True, FIRST_CHUNK, FIRST_CHUNK)
 
 
 ETHASH = Algorithm("ethash", "big", tuple(_kernel(path) for path in paths()))
