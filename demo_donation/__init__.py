@@ -23,9 +23,8 @@ def create_app(config: t.Mapping[str, t.Any] | None = None) -> Flask:
     app = Flask(__name__)
     app.config.from_mapping(
         TICKETMINER_SITE_NAME="tidepool.example",
-        TICKETMINER_ALGORITHM="scrypt",
         # A thirty-second of the usual effort, so that trying the demo takes seconds. A real site leaves this out.
-        TICKETMINER_EFFORT={"scrypt": 1024},
+        TICKETMINER_EFFORT={"yespower": 128, "scrypt": 1024},
         TICKETMINER_FUNDS={"articles": {"title": "Our articles", "minimum": 1, "default": 5}},
     )
     app.config.from_mapping(config)

@@ -19,10 +19,9 @@ def create_app(config: t.Mapping[str, t.Any] | None = None) -> Flask:
         SQLALCHEMY_DATABASE_URI="sqlite:///shop.sqlite",
         ORIGINALS=Path(app.root_path, "originals"),
         TICKETMINER_SITE_NAME="saltmarsh-press.example",
-        TICKETMINER_ALGORITHM="scrypt",
         # A thirty-second of the usual effort, so that trying the demo takes seconds. A real site leaves this out: the less a
         # ticket costs, the less it slows down whoever wants everything.
-        TICKETMINER_EFFORT={"scrypt": 1024},
+        TICKETMINER_EFFORT={"yespower": 128, "scrypt": 1024},
     )
     app.config.from_mapping(config)
     if not app.config["SECRET_KEY"]:

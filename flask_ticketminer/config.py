@@ -24,6 +24,13 @@ DEFAULT_EFFORT: t.Mapping[str, int] = {
 }
 """Expected hashes that one ticket costs, by algorithm (design, section 11)."""
 
+LOCAL_ALGORITHMS = ("yespower", "scrypt", "sha256d")
+"""What `local` work can be made of, the fairest first; the default is the first that this installation computes.
+
+A graphics card is not known to gain much from yespower, which needs the compiled kernels (docs/fair-work.md). The others come from
+upstream only.
+"""
+
 DEFAULT_CONSENT = (
     "This site offers to be paid with computing time. If you agree, your device searches for numbers that prove work, using "
     "the processor time and electricity you allow. It stops when you say so, and you may refuse. The work earns "
@@ -121,10 +128,7 @@ def read_settings(app: Flask) -> Settings:
     name = read.text("SITE_NAME", app.config.get("SERVER_NAME") or "localhost")
     if len(name) > 255 or not name.isascii():
         raise read.wrong("SITE_NAME", "a name of at most 255 ASCII characters (a domain in its xn-- form)")
-    algorithm = read.text("ALGORITHM", "scrypt")
-    if algorithm not in ALGORITHMS:
-        offered = ", ".join(sorted(ALGORITHMS))
-        raise read.wrong("ALGORITHM", f"one this installation can check ({offered})")
+    algorithm = read.algorithm()
     work = read.text("WORK", "local")
     if work not in ("local", "instant") or (work == "instant" and not app.testing):
         raise read.wrong("WORK", "'local' ('instant' only where app.testing is set before init_app)")
@@ -225,6 +229,14 @@ class _Reader:
         if not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
             raise self.wrong("URL_PREFIX", "a path such as '/ticketminer', without a slash at its end")
         return value
+
+    def algorithm(self) -> str:
+        offered = [name for name in LOCAL_ALGORITHMS if name in ALGORITHMS]
+        chosen = self.text("ALGORITHM", offered[0])
+        if chosen in offered:
+            return chosen
+        remedy = "; for others, install again where a C compiler is" if chosen in LOCAL_ALGORITHMS else ""
+        raise self.wrong("ALGORITHM", f"one that this installation can check ({', '.join(offered)}{remedy})")
 
     def effort(self) -> dict[str, int]:
         given = self.value("EFFORT", {})

@@ -14,6 +14,7 @@
     ├── SiteError                  the other side
     │   ├── SiteUnreachable        no answer; what was sent is kept and repeated
     │   ├── SiteProtocolError      an answer that makes no sense
+    │   ├── NoCommonAlgorithm      the site's work is of a kind that is not computed here
     │   └── SiteRefused            a problem document: status, cause, detail
     ├── SecurityError              going on would cost money or anonymity
     │   ├── InsecureTransport      plain http to a site that is not this machine or an onion service
@@ -101,6 +102,10 @@ class SiteUnreachable(SiteError):
 
 class SiteProtocolError(SiteError):
     """The site answered something that the protocol does not allow."""
+
+
+class NoCommonAlgorithm(SiteError):
+    """The site's work is of a kind that this installation cannot compute, or was told not to."""
 
 
 class SiteRefused(SiteError):

@@ -25,6 +25,9 @@ class ScriptedJob:
     value: int = 1
     expires_in: int = 600
     target: int = 0
+    seed: bytes | None = None
+    epoch: int | None = None
+    epoch_length: int | None = None
 
     def __post_init__(self) -> None:
         self.target = target_for(self.expected_hashes)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from flask import Flask
 from fuzz_books import Books
 from fuzz_requests import Wire
+from sites import DEFAULT_WORK
 from visitor import PREFIX, Output, Visitor, authorization, challenge_parameters, receipt
 from werkzeug.test import TestResponse
 
@@ -42,7 +43,7 @@ class Stock:
             "keys": lambda: Wire("GET", f"{PREFIX}/keys"),
             "well known keys": lambda: Wire("GET", "/.well-known/private-token-issuer-directory"),
             "spent": lambda: Wire("GET", f"{PREFIX}/keys/{self.key_id()}/spent"),
-            "tip": lambda: Wire("GET", f"{PREFIX}/tip/scrypt"),
+            "tip": lambda: Wire("GET", f"{PREFIX}/tip/{DEFAULT_WORK}"),
             "stats": lambda: Wire("GET", f"{PREFIX}/stats"),
             "dashboard": lambda: Wire("GET", f"{PREFIX}/dashboard"),
             "job": lambda: self._post("/job", self._job_request(value=4)),
@@ -135,7 +136,7 @@ class Stock:
         return Wire.json("POST", PREFIX + path, members)
 
     def _job_request(self, **members: t.Any) -> dict[str, t.Any]:
-        return {"consent": self.consent, "algorithms": ["scrypt"], **members}
+        return {"consent": self.consent, "algorithms": [DEFAULT_WORK], **members}
 
     def _job(self, value: int, **members: t.Any) -> dict[str, t.Any]:
         reply = self._visitor.post("/job", self._job_request(value=value, **members))

@@ -15,7 +15,7 @@ import typing as t
 import httpx
 from flask import Flask
 from mints import START
-from sites import Shop, make_shop
+from sites import DEFAULT_WORK, Shop, make_shop
 from witness import Exchange, Record, Witness
 
 from flask_ticketminer.clock import ManualClock
@@ -56,7 +56,7 @@ class Guest:
         self.site = SiteClient(ORIGIN, wallet, self.http)
 
     def mine(self, value: int) -> None:
-        job = self.site.job(["scrypt"], value=value)
+        job = self.site.job([DEFAULT_WORK], value=value)
         assert self.site.submit(job, share_of(job)).accepted
 
     def pay(self, path: str) -> httpx.Response:

@@ -50,7 +50,7 @@ class LiveSite:
         self.after: Callable[[Response], Response] = lambda response: response
         self.requests: list[str] = []
         self.clock = clock
-        config = {"TICKETMINER_EFFORT": {"scrypt": 16, "sha256d": 16}, **config}
+        config = {"TICKETMINER_EFFORT": {"yespower": 16, "scrypt": 16, "sha256d": 16}, **config}
         self.app = make_shop(folder, database, clock, **config).app
         self.app.add_url_rule(
             "/book", "book", ticket_required(BOOK_PRICE, valid_for=timedelta(hours=1))(book)

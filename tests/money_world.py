@@ -12,7 +12,7 @@ from email.utils import formatdate
 
 import httpx
 from mints import START
-from sites import Shop, make_shop
+from sites import DEFAULT_WORK, Shop, make_shop
 from sqlalchemy import select
 
 from flask_ticketminer.clock import ManualClock
@@ -182,7 +182,7 @@ class World:
     def mine(self, purse: Purse, value: int, *, donate: bool = False) -> None:
         """Find one share worth `value` and hand it in."""
         fund = "articles" if donate else None
-        job = purse.client.job(["scrypt"], value=value, donate=donate, fund=fund)
+        job = purse.client.job([DEFAULT_WORK], value=value, donate=donate, fund=fund)
         algorithm = ALGORITHMS[job.algorithm]
         end = job.nonce_offset + job.nonce_size
         for nonce in range(2**20):

@@ -15,8 +15,13 @@ from flask.typing import ResponseReturnValue
 from flask_ticketminer import TicketMiner, current_payment, ticket_required
 from flask_ticketminer.clock import ManualClock
 from flask_ticketminer.mint.audit import audit
+from miner.pow import ALGORITHMS
 
 SECRET = "0123456789abcdef0123456789abcdef"
+DEFAULT_WORK = "yespower" if "yespower" in ALGORITHMS else "scrypt"
+"""The algorithm of a site that chooses none."""
+EASY = {"yespower": 2, "scrypt": 2, "sha256d": 2}
+"""Expected hashes a ticket, by algorithm."""
 
 
 class Shop(t.NamedTuple):
@@ -40,7 +45,7 @@ def make_shop(folder: pathlib.Path, url: str, clock: ManualClock, **config: t.An
         SECRET_KEY=SECRET,
         TESTING=True,
         TICKETMINER_DATABASE_URI=url,
-        TICKETMINER_EFFORT={"scrypt": 2, "sha256d": 2},
+        TICKETMINER_EFFORT=EASY,
         TICKETMINER_FUNDS={"articles": {"title": "Our articles", "minimum": 2, "default": 3}},
     )
     app.config.update(config)

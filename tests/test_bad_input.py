@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 
 import pytest
-from sites import Shop
+from sites import DEFAULT_WORK, Shop
 from visitor import Visitor, authorization, cause
 
 from flask_ticketminer.mint.retirement import prune
@@ -34,7 +34,7 @@ def test_another_content_type_is_refused(visitor: Visitor) -> None:
 
 
 def test_a_missing_member_is_named(visitor: Visitor) -> None:
-    reply = visitor.post("/job", {"algorithms": ["scrypt"]})
+    reply = visitor.post("/job", {"algorithms": [DEFAULT_WORK]})
     assert cause(reply) == (400, "missing-member")
     assert "consent" in reply.get_json(force=True)["detail"]
 
@@ -92,7 +92,7 @@ def test_an_expired_job_is_refused(shop: Shop, visitor: Visitor) -> None:
 def test_a_job_made_for_another_effort_is_stale(make_site: Callable[..., Shop]) -> None:
     before = Visitor(make_site().app)
     job, output = before.job(), before.output()
-    after = Visitor(make_site(TICKETMINER_EFFORT={"scrypt": 4}).app)
+    after = Visitor(make_site(TICKETMINER_EFFORT={DEFAULT_WORK: 4}).app)
     assert cause(after.post("/submit", after.share(job, output))) == (409, "stale-job")
 
 

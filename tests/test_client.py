@@ -10,10 +10,18 @@ import httpx
 import pytest
 from fake_keys import DAY, NOW, private_key, ticket_key
 from fake_site import Clock, solve
+from fake_till import Refusal
 from purses import SHOP, deposit
 
 from miner.client import SiteClient
-from miner.errors import InsecureTransport, KeyMismatch, SiteProtocolError, SiteRefused, SiteUnreachable
+from miner.errors import (
+    InsecureTransport,
+    KeyMismatch,
+    NoCommonAlgorithm,
+    SiteProtocolError,
+    SiteRefused,
+    SiteUnreachable,
+)
 from miner.wallet import Wallet
 
 
@@ -186,6 +194,20 @@ def test_the_next_job_comes_with_the_answer(client, site):
 def test_a_nonsensical_job_is_refused(client, site, change):
     site.rewrite["/ticketminer/job"] = lambda job: {**job, **change}
     with pytest.raises(SiteProtocolError, match="nonsense"):
+        client.job(["sha256d"])
+
+
+@pytest.mark.parametrize(
+    ("offered", "remedy"),
+    [(["scrypt"], "Allow it: --algo scrypt"), (["x11"], "C compiler"), (7, "C compiler")],
+    ids=["left-out", "not-here", "nonsense"],
+)
+def test_work_that_is_not_computed_here_comes_with_a_remedy(client, site, offered, remedy):
+    def refuse(_):
+        raise Refusal(400, "unknown-algorithm", algorithms=offered)
+
+    site.rewrite["/ticketminer/job"] = refuse
+    with pytest.raises(NoCommonAlgorithm, match=remedy):
         client.job(["sha256d"])
 
 

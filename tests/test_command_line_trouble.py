@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Response, request
 from live import LiveSite, LiveSites, LossyProxy, Person
+from sites import DEFAULT_WORK
 from terminal import assert_refused, objects
 
 # Interruptions
@@ -24,7 +25,7 @@ from terminal import assert_refused, objects
 @pytest.fixture
 def slow_site(serve: LiveSites) -> LiveSite:
     """A site where a share takes long enough for the next one not to be there yet."""
-    return serve(TICKETMINER_EFFORT={"scrypt": 64})
+    return serve(TICKETMINER_EFFORT={DEFAULT_WORK: 64})
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -13,6 +13,7 @@ from flask import Flask
 from flask_ticketminer import TicketMiner, ticket_required
 from flask_ticketminer.config import PREFIX
 from flask_ticketminer.errors import ConfigurationError
+from miner.pow import ALGORITHMS, Algorithms
 
 DOCUMENTED = Path(__file__).parent.parent / "docs/config.rst"
 
@@ -35,6 +36,8 @@ def make_app(tmp_path: t.Any) -> Callable[..., Flask]:
         ("SITE_NAME", "a" * 256),
         ("SITE_NAME", "line\nbreak"),
         ("ALGORITHM", "md5"),
+        ("ALGORITHM", "neoscrypt"),
+        ("ALGORITHM", "ethash"),
         ("URL_PREFIX", "ticketminer"),
         ("URL_PREFIX", "/x/"),
         ("EFFORT", {"scrypt": 3}),
@@ -62,6 +65,21 @@ def make_app(tmp_path: t.Any) -> Callable[..., Flask]:
 def test_a_setting_that_cannot_work_is_named(make_app: Callable[..., Flask], key: str, value: object) -> None:
     with pytest.raises(ConfigurationError, match=f"TICKETMINER_{key}"):
         make_app(**{f"TICKETMINER_{key}": value})
+
+
+def test_local_work_is_yespower_where_the_kernels_are(make_app: Callable[..., Flask]) -> None:
+    pytest.importorskip("miner.pow._kernels", reason="the kernels were not compiled here")
+    assert make_app().config["TICKETMINER_ALGORITHM"] == "yespower"
+
+
+def test_without_kernels_local_work_is_scrypt_and_the_remedy_is_named(
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standard_library = Algorithms({name: ALGORITHMS[name] for name in ("sha256d", "scrypt")})
+    monkeypatch.setattr("flask_ticketminer.config.ALGORITHMS", standard_library)
+    assert make_app().config["TICKETMINER_ALGORITHM"] == "scrypt"
+    with pytest.raises(ConfigurationError, match="install again where a C compiler is"):
+        make_app(TICKETMINER_ALGORITHM="yespower")
 
 
 def test_a_misspelt_setting_is_found(make_app: Callable[..., Flask]) -> None:

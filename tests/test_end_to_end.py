@@ -10,6 +10,7 @@ import httpx
 import pytest
 from flask import request
 from live import BOOK_PRICE, LiveSite, LiveSites, LossyProxy, SocksServer, get, mine, visit
+from sites import DEFAULT_WORK
 
 from flask_ticketminer.clock import ManualClock
 from miner import SiteClient, Wallet
@@ -189,7 +190,7 @@ def test_a_share_without_an_answer_is_paid_once(
     line: LossyProxy, client_on_line: SiteClient, wallet: Wallet, keep: float
 ) -> None:
     line.lose("POST /ticketminer/submit", keep=keep)
-    job = client_on_line.job(["scrypt"])
+    job = client_on_line.job([DEFAULT_WORK])
     with pytest.raises(SiteUnreachable):
         client_on_line.submit(job, winning_nonce(job))
     assert (line.site.unspent(), wallet.balance()) == (1, 0)

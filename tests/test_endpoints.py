@@ -8,7 +8,7 @@ import pathlib
 import pytest
 from flask import Flask, session
 from flask_wtf import CSRFProtect
-from sites import SECRET, Shop
+from sites import DEFAULT_WORK, SECRET, Shop
 from visitor import Visitor, cause
 
 from flask_ticketminer import TicketMiner
@@ -18,7 +18,7 @@ from miner.tokens import unb64url
 def test_the_service_document_says_what_is_offered(visitor: Visitor) -> None:
     service = visitor.service()
     assert service["denominations"] == [2**power for power in range(10)]
-    assert service["algorithms"] == [{"algorithm": "scrypt", "expected_hashes": 2, "work": "local"}]
+    assert service["algorithms"] == [{"algorithm": DEFAULT_WORK, "expected_hashes": 2, "work": "local"}]
     assert service["funds"] == [{"fund": "articles", "title": "Our articles", "minimum": 2, "default": 3}]
 
 
@@ -76,7 +76,7 @@ def test_restore_returns_what_was_signed(visitor: Visitor) -> None:
 
 
 def test_local_work_has_no_tip(visitor: Visitor) -> None:
-    assert cause(visitor.get("/ticketminer/tip/scrypt")) == (404, "no-tip")
+    assert cause(visitor.get(f"/ticketminer/tip/{DEFAULT_WORK}")) == (404, "no-tip")
     assert cause(visitor.get("/ticketminer/tip/x11")) == (400, "unknown-algorithm")
 
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from fake_site import Clock, FakeSite
 from flask import Response, abort
 from mints import Mint
-from sites import Shop
+from sites import DEFAULT_WORK, Shop
 from sqlalchemy import func, select
 from visitor import Visitor, cause
 
@@ -251,7 +251,7 @@ def test_no_message_of_a_stranger_stops_the_site(visitor: Visitor, path: str, bo
 
 def test_a_ticket_keeps_its_value_when_work_becomes_dearer(make_site: Callable[..., Shop]) -> None:
     ticket = Visitor(make_site().app).ticket(4)
-    dearer = Visitor(make_site(TICKETMINER_EFFORT={"scrypt": 64}).app)
+    dearer = Visitor(make_site(TICKETMINER_EFFORT={DEFAULT_WORK: 64}).app)
     assert dearer.pay("/pictures/four", dearer.credential("/pictures/four", [ticket])).text == "four"
 
 

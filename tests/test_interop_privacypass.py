@@ -13,6 +13,7 @@ from conftest import missing
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from live import LiveSite, LiveSites
 from privacypass_peer import Peer, PeerError, absent
+from sites import DEFAULT_WORK, EASY
 from visitor import Visitor
 
 from flask_ticketminer.mint.key_pool import pooled_keys
@@ -45,7 +46,7 @@ def peer() -> Iterator[Peer]:
 def site(tmp_path: pathlib.Path) -> Iterator[LiveSite]:
     """A site where a share takes two hashes."""
     with LiveSites(tmp_path) as sites:
-        yield sites(TICKETMINER_SITE_NAME="shop.example", TICKETMINER_EFFORT={"scrypt": 2, "sha256d": 2})
+        yield sites(TICKETMINER_SITE_NAME="shop.example", TICKETMINER_EFFORT=EASY)
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def entries(http: httpx.Client) -> dict[str, dict[str, t.Any]]:
 def mined(http: httpx.Client, site: LiveSite, peer: Peer, value: int) -> str:
     """Return a ticket that `peer` made with a share found here."""
     consent = http.get("/ticketminer/").json()["consent"]["version"]
-    wanted = {"consent": consent, "algorithms": ["sha256d", "scrypt"], "value": value}
+    wanted = {"consent": consent, "algorithms": [DEFAULT_WORK], "value": value}
     job = http.post("/ticketminer/job", json=wanted).raise_for_status().json()
     entry = entries(http)[job["key_id"]]
     challenge = TokenChallenge(entry["issuer-name"]).to_bytes()

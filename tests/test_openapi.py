@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import validate
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
-from sites import Shop, make_shop
+from sites import DEFAULT_WORK, Shop, make_shop
 from visitor import PREFIX, Visitor
 from werkzeug.test import TestResponse
 
@@ -143,7 +143,7 @@ def test_schema_refuses_what_the_endpoint_refuses(
         ("/keys", "/keys", 200),
         ("/keys/{key_id}/spent", "/keys/00/spent", 400),
         ("/keys/{key_id}/spent", f"/keys/{'00' * 32}/spent", 404),
-        ("/tip/{algorithm}", "/tip/scrypt", 404),
+        ("/tip/{algorithm}", f"/tip/{DEFAULT_WORK}", 404),
         ("/tip/{algorithm}", "/tip/ethash", 400),
         ("/donate", "/donate?amount=5", 402),
         ("/donate", "/donate?amount=0", 400),

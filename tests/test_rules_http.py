@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Response, stream_with_context
-from sites import SECRET, Shop
+from sites import DEFAULT_WORK, SECRET, Shop
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from visitor import PREFIX, Visitor, authorization, cause, receipt
@@ -49,7 +49,7 @@ def test_one_parent_blueprint_has_a_child_for_each_concern(shop: Shop) -> None:
     assert {f"ticketminer.{child}" for child in children} <= set(shop.app.blueprints)
 
 
-@pytest.mark.parametrize("path", ["/keys/x/spent", "/tip/x11", "/tip/scrypt", "/donate?amount=x"])
+@pytest.mark.parametrize("path", ["/keys/x/spent", "/tip/x11", f"/tip/{DEFAULT_WORK}", "/donate?amount=x"])
 def test_every_refusal_is_a_problem_that_says_what_to_do(visitor: Visitor, path: str) -> None:
     reply = visitor.get(PREFIX + path)
     status, name = cause(reply)

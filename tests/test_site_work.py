@@ -34,6 +34,13 @@ def test_a_share_found_for_an_earlier_job_is_sent_with_that_job() -> None:
     assert [(job.name, nonce) for job, nonce in bench.site.shares] == [("first", 5)]
 
 
+def test_a_job_that_cannot_be_searched_ends_the_work_for_its_site_alone() -> None:
+    bench = Bench(ScriptedSite(jobs=[ScriptedJob(nonce_offset=80)]))
+    bench.work.step()
+    assert "cannot be searched here" in str(bench.work.error)
+    assert bench.board.next(0) is None
+
+
 def test_a_job_is_renewed_before_it_expires() -> None:
     bench = Bench(ScriptedSite())
     bench.work.step()

@@ -69,7 +69,7 @@ class Visitor:
     def job_request(self, **members: t.Any) -> dict[str, t.Any]:
         return {
             "consent": self.service()["consent"]["version"],
-            "algorithms": ["scrypt", "sha256d"],
+            "algorithms": ["yespower", "scrypt", "sha256d"],
             **members,
         }
 

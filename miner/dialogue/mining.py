@@ -9,7 +9,9 @@ from miner.answers import nonsense
 from miner.dialogue.booking import settle_share
 from miner.dialogue.conversation import Conversation, encode
 from miner.dialogue.restore import scan_key
+from miner.errors import NoCommonAlgorithm, SiteError, SiteRefused
 from miner.job import Job, Submission, check_key, check_local, check_offer, read_job
+from miner.pow import ALGORITHMS
 from miner.service import TicketKey
 from miner.tokens import TokenRequest, b64url
 from miner.transport import Reply, Steps
@@ -31,6 +33,7 @@ def job_steps(
     """Ask for a job worth about `value` in one of `algorithms`, in order of preference.
 
     :param consent: version of the text that the visitor agreed to; the site's present one if None.
+    :raises NoCommonAlgorithm: the site's work is in none of them.
     """
     service = yield from talk.service()
     most = min(value, service.limits.job_value)
@@ -43,10 +46,26 @@ def job_steps(
     if donate:
         members |= {"donate": True} if fund is None else {"donate": True, "fund": fund}
     reply = yield from talk.post(talk.url(service.links.job), encode(members))
-    job = read_job(
-        answers.read(reply, name="The job"), algorithms=algorithms, donate=donate, now=talk.wallet.now()
-    )
+    try:
+        found = answers.read(reply, name="The job")
+    except SiteRefused as refused:
+        raise _with_remedy(refused) from None
+    job = read_job(found, algorithms=algorithms, donate=donate, now=talk.wallet.now())
     return (yield from _checked(talk, job))
+
+
+def _with_remedy(refused: SiteRefused) -> SiteError:
+    """Return what to raise for a refused job: where no algorithm is common, an error that says how to get one."""
+    if refused.cause != "unknown-algorithm":
+        return refused
+    offered = refused.body.get("algorithms")
+    known = [name for name in ALGORITHMS if isinstance(offered, list) and name in offered]
+    if known:
+        return NoCommonAlgorithm(f"{refused.detail} Allow it: --algo {known[0]}.")
+    return NoCommonAlgorithm(
+        f"{refused.detail} This installation has {', '.join(ALGORITHMS)}; for more, install it from a wheel, or again where a C "
+        "compiler is (apt-get install gcc python3-dev)."
+    )
 
 
 def submit_steps(talk: Conversation, job: Job, nonce: int, mix: bytes | None) -> Steps[Submission]:

@@ -21,6 +21,8 @@ from miner.pow import ALGORITHMS
 
 MAX_THREADS = 8
 DEFAULT_DUTY = 50
+MINEABLE = tuple(name for name in ALGORITHMS if name != "ethash")
+"""Ethash is mined by whoever asks for it, and has built the tables of the epoch: they take seconds to minutes."""
 _POWER_SECONDS = 5.0
 
 
@@ -33,7 +35,7 @@ class Engine:
     """Mines at one or more sites until a goal, a time limit or :meth:`stop`.
 
     :param clients: one :class:`~miner.engine.interfaces.Client` a site; hashing threads take the sites in turn.
-    :param algorithms: names in order of preference; all that this installation has by default.
+    :param algorithms: names in order of preference; by default all that need nothing built first.
     :param threads: hashing threads; half the cores by default.
     :param duty: percent of the time each thread hashes, 1 to 100.
     :param tickets: stop once that many tickets were received (or given).
@@ -62,7 +64,7 @@ class Engine:
         power: PowerSource | None = None,
         random_start: Callable[[int], int] = secrets.randbelow,
     ) -> None:
-        names = [ALGORITHMS[name].name for name in (ALGORITHMS if algorithms is None else algorithms)]
+        names = [ALGORITHMS[name].name for name in (MINEABLE if algorithms is None else algorithms)]
         self.threads = default_threads() if threads is None else threads
         if not clients or not names:
             raise ValueError("An engine needs at least one site and one algorithm.")

@@ -40,24 +40,16 @@ class Hasher:
         search = self._board.next(self._index)
         if search is None:
             return None
-        algorithm, job = search.algorithm, search.job
-        rate = self._rates.get(algorithm.name)
-        count = algorithm.kernel().first_chunk if rate is None else max(1, int(rate * SLICE))
+        algorithm = search.algorithm
+        kernel, rate = algorithm.kernel(), self._rates.get(algorithm.name)
+        count = kernel.first_chunk if rate is None else kernel.whole_batches(rate * SLICE)
         start, count = search.take(count)
         if not count:
             self._board.drop(search)
             self._on_slice(search, 0, [])
             return 0.0
         began = self._clock.now()
-        found = algorithm.scan(
-            job.blob,
-            job.target,
-            start=start,
-            count=count,
-            nonce_offset=job.nonce_offset,
-            nonce_size=job.nonce_size,
-            stop=lambda: self._board.halted,
-        )
+        found = search.scan(start, count, stop=lambda: self._board.halted)
         elapsed = self._clock.now() - began
         if elapsed > 0 and found.hashes:
             measured = found.hashes / elapsed

@@ -6,7 +6,8 @@ import threading
 import typing as t
 
 from miner.engine.interfaces import Job
-from miner.pow import Algorithm
+from miner.pow import Algorithm, Scan
+from miner.pow.ethash import EPOCH_LENGTH
 
 
 class Search:
@@ -37,6 +38,26 @@ class Search:
             self._left -= count
             self._next = (start + count) % self._space
             return start, count
+
+    def scan(self, start: int, count: int, stop: t.Callable[[], object] | None = None) -> Scan:
+        """Try `count` nonces from `start` on.
+
+        :raises PowError: the job cannot be searched: its blob has a length that its algorithm does not take, or tables of its epoch
+            are not there.
+        """
+        job = self.job
+        return self.algorithm.scan(
+            job.blob,
+            job.target,
+            start=start,
+            count=count,
+            nonce_offset=job.nonce_offset,
+            nonce_size=job.nonce_size,
+            seed=job.seed,
+            epoch=job.epoch,
+            epoch_length=job.epoch_length or EPOCH_LENGTH,
+            stop=stop,
+        )
 
 
 class Board:

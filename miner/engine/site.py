@@ -15,7 +15,7 @@ from miner.engine.interfaces import Client, Job
 from miner.engine.search import Board, Search
 from miner.engine.statistics import Meter, SiteSnapshot
 from miner.errors import MinerError, SiteProtocolError, SiteRefused, SiteUnreachable, WalletBusy
-from miner.pow import ALGORITHMS
+from miner.pow import ALGORITHMS, PowError
 from miner.tokens import DENOMINATIONS
 from miner.wording import tickets
 
@@ -236,8 +236,16 @@ class SiteWork:
             )
             return
         start = self._random_start(1 << (8 * job.nonce_size))
+        search = Search(job, ALGORITHMS[job.algorithm], start=start, owner=self)
+        try:
+            search.scan(start, 1)
+        except PowError as error:
+            self._give_up(
+                SiteProtocolError(f"{self.client.origin} sent a job that cannot be searched here. {error}")
+            )
+            return
         with self._lock:
-            self._search = Search(job, ALGORITHMS[job.algorithm], start=start, owner=self)
+            self._search = search
             self._asked = asked
             self._fetched_at = began
             self._expires_at = began + job.expires_in

@@ -70,6 +70,10 @@ class Kernel:
     first_chunk: int = 1
     lanes: int = 1
 
+    def whole_batches(self, count: float) -> int:
+        """Return how many nonces to try where `count` would be right: a multiple of the lanes, and at least that."""
+        return max(1, int(count) // self.lanes) * self.lanes
+
 
 class Scan(t.NamedTuple):
     """The outcome of a slice: every hit as (nonce, digest), ascending, and how many nonces were tried."""
@@ -194,8 +198,7 @@ class Algorithm:
             done += chunk
             if progress is not None:
                 progress(chunk)
-            chunk = min(2 * chunk, int(chunk * POLL_SECONDS / max(elapsed, 1e-9)))
-            chunk = max(1, chunk // kernel.lanes) * kernel.lanes
+            chunk = kernel.whole_batches(min(2 * chunk, chunk * POLL_SECONDS / max(elapsed, 1e-9)))
         return Scan(hits, done)
 
 
