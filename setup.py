@@ -17,7 +17,7 @@ kernels = Extension(
     sources=sorted(str(source) for source in CSRC.glob("*.c")),
     depends=sorted(str(header) for header in CSRC.glob("*.h")),
     # Only code for every x86-64: a kernel's file opens the instruction set that it needs, and is chosen at run time.
-    extra_compile_args=["-O3", "-std=c11", "-fno-strict-aliasing", "-fvisibility=hidden"],
+    extra_compile_args=["-O3", "-std=c11", "-fno-strict-aliasing", "-fvisibility=hidden", "-g0"],
     py_limited_api=True,
     optional=os.environ.get("TICKETMINER_REQUIRE_NATIVE") != "1",
 )

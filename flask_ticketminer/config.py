@@ -27,7 +27,7 @@ DEFAULT_EFFORT: t.Mapping[str, int] = {
 LOCAL_ALGORITHMS = ("yespower", "scrypt", "sha256d")
 """What `local` work can be made of, the fairest first; the default is the first that this installation computes.
 
-A graphics card is not known to gain much from yespower, which needs the compiled kernels (docs/fair-work.md). The others come from
+A graphics card is not known to gain much from yespower, which needs the compiled kernels (docs/limits.md). The others come from
 upstream only.
 """
 
@@ -117,6 +117,16 @@ class Settings:
     def target(self, algorithm: str, value: int) -> int:
         """Return the largest digest, as an integer, that pays `value` tickets: 2^256 / expected hashes - 1."""
         return 2**256 // self.expected_hashes(algorithm, value) - 1
+
+
+def uncompiled(settings: Settings) -> str | None:
+    """Return a warning where work had to fall back to what hashlib computes, else None."""
+    if settings.algorithm in ("yespower", "sha256d") or "yespower" in ALGORITHMS:
+        return None
+    return (
+        "The compiled kernels are not here, so work is scrypt, at which a graphics card replaces some hundred visitors. Install "
+        "Flask-TicketMiner from a wheel, or again where a C compiler is (apt-get install gcc python3-dev), for yespower."
+    )
 
 
 def read_settings(app: Flask) -> Settings:

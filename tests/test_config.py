@@ -73,11 +73,14 @@ def test_local_work_is_yespower_where_the_kernels_are(make_app: Callable[..., Fl
 
 
 def test_without_kernels_local_work_is_scrypt_and_the_remedy_is_named(
-    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     standard_library = Algorithms({name: ALGORITHMS[name] for name in ("sha256d", "scrypt")})
     monkeypatch.setattr("flask_ticketminer.config.ALGORITHMS", standard_library)
-    assert make_app().config["TICKETMINER_ALGORITHM"] == "scrypt"
+    app = make_app()
+    assert app.config["TICKETMINER_ALGORITHM"] == "scrypt"
+    app.test_client().get("/")
+    assert "graphics card" in caplog.text
     with pytest.raises(ConfigurationError, match="install again where a C compiler is"):
         make_app(TICKETMINER_ALGORITHM="yespower")
 

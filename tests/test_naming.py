@@ -14,7 +14,9 @@ from flask_ticketminer import TicketMiner
 def warnings(caplog: pytest.LogCaptureFixture, requests: int = 1, **config: t.Any) -> list[str]:
     """Return what a new site says while it answers its first requests."""
     app = Flask("named")
-    app.config.update(SECRET_KEY="k" * 32, TICKETMINER_DATABASE_URI="sqlite://", **config)
+    app.config.update(
+        SECRET_KEY="k" * 32, TICKETMINER_DATABASE_URI="sqlite://", TICKETMINER_ALGORITHM="sha256d", **config
+    )
     TicketMiner(app)
     for _ in range(requests):
         app.test_client().get("/", base_url="https://shop.example")

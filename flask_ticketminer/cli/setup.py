@@ -12,7 +12,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import URL, make_url
 
 from flask_ticketminer.cli.group import json_option, print_json, print_table
-from flask_ticketminer.config import PREFIX, weak_secrets
+from flask_ticketminer.config import PREFIX, uncompiled, weak_secrets
 from flask_ticketminer.forsale import Gate, Price
 from flask_ticketminer.naming import foreign_name
 from flask_ticketminer.paywall import describe_duration
@@ -105,9 +105,9 @@ def _doubts(app: Flask, site: Site) -> t.Iterator[str]:
             f"the site is called 'localhost', and tickets carry that name: set {PREFIX}SITE_NAME (or SERVER_NAME) before the "
             "first ticket is issued."
         )
-    foreign = foreign_name(app, site.settings)
-    if foreign is not None:
-        yield foreign
+    for doubt in (foreign_name(app, site.settings), uncompiled(site.settings)):
+        if doubt is not None:
+            yield doubt
     if not app.config.get("SECRET_KEY"):
         yield "SECRET_KEY is not set, so nothing can be signed."
     for name in weak_secrets(app, site.settings):
