@@ -7,6 +7,7 @@
 
 #if POW_X86
 #include <cpuid.h>
+#include <stdatomic.h>
 #endif
 
 #define ANY_LEN 0, SIZE_MAX
@@ -106,7 +107,7 @@ static uint64_t saved_registers(void) {
   return (uint64_t)high << 32 | low;
 }
 
-unsigned pow_features(void) {
+static unsigned detect(void) {
   unsigned a, b, c, d, features = POW_SSE2;
   if (!__get_cpuid(1, &a, &b, &c, &d)) return features;
   const unsigned sse41 = c & bit_SSE4_1, ssse3 = c & bit_SSSE3;
@@ -118,6 +119,17 @@ unsigned pow_features(void) {
   if ((b & bit_AVX512F) && (b & bit_AVX512BW) && zmm) {
     features |= POW_AVX512;
     if (b & bit_AVX512VL) features |= POW_AVX512VL;
+  }
+  return features;
+}
+
+/* A virtual machine's host answers cpuid, which takes it as long as many hashes. */
+unsigned pow_features(void) {
+  static _Atomic unsigned known;
+  unsigned features = atomic_load_explicit(&known, memory_order_relaxed);
+  if (!features) {
+    features = detect();
+    atomic_store_explicit(&known, features, memory_order_relaxed);
   }
   return features;
 }
