@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import server
+from benchmarks import kernels, server
 
-BENCHMARKS = {"server": server.main}
+BENCHMARKS = {"kernels": kernels.main, "server": server.main}
 
 
 def main() -> int:

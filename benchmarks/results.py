@@ -63,4 +63,4 @@ def print_results(results: Sequence[Result], *, as_json: bool) -> None:
 
 
 def _cell(result: Result, name: str) -> str:
-    return f"{result.more[name]:.2f}" if name in result.more else "-"
+    return f"{result.more[name]:,.2f}" if name in result.more else "-"
