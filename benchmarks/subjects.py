@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import miner.pow
-from miner.pow import ALGORITHMS, Algorithm, Kernel
-from miner.pow.ethash import cache_size, dataset_size, files, seed_hash
+from miner.pow import ALGORITHMS, Algorithm
+from miner.pow.ethash import computed, dataset_size, files, with_table
 from miner.pow.ethash.algorithm import FIRST_CHUNK, HEADER_SIZE
 from miner.pow.ethash.dataset import available_memory
-from miner.pow.ethash.kernels import ROW_SIZE, compiled, paths
-from miner.pow.ethash.table import Table, dataset_pages
-from miner.pow.registry import Hits
+from miner.pow.ethash.kernels import ROW_SIZE
+from miner.pow.ethash.table import Table
 
 MODULES = Path(miner.pow.__file__).parent / "wasm"
 EPOCH = 0
@@ -63,13 +62,9 @@ def yespower() -> Subject:
 
 def ethash_light() -> Subject:
     """Return ethash from the cache of epoch 0, which is computed here, in half a second."""
-    rows = files.memory(cache_size(EPOCH))
-    compiled().ethash_build_cache(seed_hash(EPOCH), rows)
-    pages = dataset_pages(dataset_size(EPOCH))
-    algorithm = searching("ethash-light", Table(rows, pages))
-    return Subject(
-        "ethash-light", algorithm, bytes(40), HEADER_SIZE, 8, "ethash", (len(rows) // ROW_SIZE, pages)
-    )
+    table = computed(EPOCH)
+    cache = (len(table.rows) // ROW_SIZE, table.pages)
+    return Subject("ethash-light", with_table(table), bytes(40), HEADER_SIZE, 8, "ethash", cache)
 
 
 def ethash_full() -> Subject:
@@ -84,23 +79,7 @@ def ethash_full() -> Subject:
     rows, noise = files.memory(size), random.Random(0).randbytes(BLOCK)
     for at in range(0, size, BLOCK):
         rows[at : at + BLOCK] = noise[: size - at]
-    return Subject("ethash-full", searching("ethash-full", Table(rows)), bytes(40), HEADER_SIZE, 8)
-
-
-def searching(name: str, table: Table) -> Algorithm:
-    """Return ethash with every path that this machine has, and with `table` whatever the epoch."""
-
-    def kernel(path: str) -> Kernel:
-        def hash_(data: bytes, **_: object) -> bytes:
-            nonce = int.from_bytes(data[HEADER_SIZE:], "little")
-            return table.hash(data[:HEADER_SIZE], nonce, path=path)[1]
-
-        def scan(blob: bytes, target: int, start: int, count: int, *_: int, **__: object) -> Hits:
-            return table.scan(blob[:HEADER_SIZE], target, start, count, path=path)
-
-        return Kernel(path, hash_, scan, True, FIRST_CHUNK, FIRST_CHUNK)
-
-    return Algorithm(name, "big", tuple(kernel(path) for path in paths()))
+    return Subject("ethash-full", with_table(Table(rows)), bytes(40), HEADER_SIZE, 8)
 
 
 SUBJECTS: dict[str, Callable[[], Subject]] = {

@@ -12,12 +12,11 @@ import typing as t
 import pytest
 from conftest import missing
 
-from benchmarks import peers, subjects
+from benchmarks import peers
 from benchmarks.kernels import rows
 from benchmarks.peers import Peer, PeerError, last_rate, parse_peer
 from benchmarks.results import Result, median_ratio, percentile
 from miner.pow import compiled
-from miner.pow.ethash.table import Table
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -92,18 +91,6 @@ def test_kernels_are_compared_with_hashlib_portable_c_and_peers() -> None:
     assert found["scrypt/native", "a"]["ratio"] == pytest.approx(found["scrypt/native", "a"]["value"] / 2000)
     assert all(row["unit"] == "H/s" and row["value"] > 0 and row["ratio"] > 0 for row in found.values())
     assert {"scrypt/portable", "scrypt/wasm-scalar"} <= {name for name, _ in found}
-
-
-@compiled_here
-def test_ethash_is_measured_with_the_cache_of_an_epoch() -> None:
-    table = Table(bytes(64 * 61), 509)
-    algorithm = subjects.searching("ethash-light", table)
-    limit = 2**256 // 8
-    found = algorithm.scan(bytes(40), limit, count=64, nonce_offset=32, nonce_size=8)
-    assert found.hits == table.scan(bytes(32), limit, 0, 64)
-    assert all(
-        algorithm.hash(bytes(32) + nonce.to_bytes(8, "little")) == digest for nonce, digest in found.hits
-    )
 
 
 def test_a_benchmark_of_an_unknown_algorithm_names_those_there_are() -> None:

@@ -243,6 +243,19 @@ def test_a_search_without_a_dataset_uses_the_cache() -> None:
     assert found.hits == [(nonce, ethash.hashimoto_light(0, HEADER, nonce)[1]) for nonce in range(3)]
 
 
+def test_a_table_of_ones_own_is_searched_without_any_epoch() -> None:
+    table = Table(short_cache(), PAGES)
+    algorithm = ethash.with_table(table)
+    found = algorithm.scan(HEADER + bytes(8), 2**256 - 1, count=3, nonce_offset=32, nonce_size=8)
+    assert found.hits == [(nonce, table.hash(HEADER, nonce)[1]) for nonce in range(3)]
+    assert algorithm.hash(HEADER + bytes(8)) == found.hits[0][1]
+
+
+def test_a_cache_computed_in_memory_is_the_one_in_the_file() -> None:
+    computed, loaded = ethash.computed(0), ethash.load(0)
+    assert (computed.rows, computed.pages) == (loaded.rows, loaded.pages)
+
+
 def test_a_hash_may_name_its_epoch_by_the_seed() -> None:
     data = HEADER + bytes(8)
     assert ALGORITHMS["ethash"].hash(data, seed=bytes(32)) == ALGORITHMS["ethash"].hash(data, epoch=0)

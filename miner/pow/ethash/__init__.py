@@ -11,8 +11,8 @@ within microseconds and never builds anything. A miner calls :func:`prepare`, or
 from __future__ import annotations
 
 from miner.pow.errors import BadLength
-from miner.pow.ethash.algorithm import ETHASH
-from miner.pow.ethash.cache import load, prepare
+from miner.pow.ethash.algorithm import ETHASH, with_table
+from miner.pow.ethash.cache import computed, load, prepare
 from miner.pow.ethash.dataset import close_dataset, open_dataset, prepare_dataset
 from miner.pow.ethash.errors import BadEpoch, NotCompiled, TableBusy, TableMissing
 from miner.pow.ethash.files import default_folder
@@ -87,6 +87,7 @@ __all__ = [
     "cache_size",
     "check_share",
     "close_dataset",
+    "computed",
     "dataset_size",
     "default_folder",
     "epoch_of_seed",
@@ -97,4 +98,5 @@ __all__ = [
     "prepare",
     "prepare_dataset",
     "seed_hash",
+    "with_table",
 ]

@@ -13,9 +13,12 @@ from miner.pow.ethash import cache, dataset
 from miner.pow.ethash.errors import BadEpoch
 from miner.pow.ethash.kernels import paths
 from miner.pow.ethash.sizes import epoch_of_seed, seed_hash
+from miner.pow.ethash.table import Table
 from miner.pow.registry import Algorithm, Hits, Kernel
 
 HEADER_SIZE, NONCE_SIZE = 32, 8
+FindTable = t.Callable[[bytes | None, int | None, int], Table]
+"""Returns the table for a seed, an epoch (either may be None) and the epoch's length."""
 FIRST_CHUNK = 16
 """Hashes from the cache that are computed at once, in a few milliseconds."""
 
@@ -50,13 +53,30 @@ def which_epoch(seed: bytes | None, epoch: int | None, epoch_length: int) -> int
     return epoch
 
 
-def _kernel(path: str) -> Kernel:
+def with_table(table: Table, name: str = "ethash") -> Algorithm:
+    """Return ethash that hashes and searches with `table` whatever the epoch, so that it can be measured without any file."""
+
+    def always(_seed: bytes | None, _epoch: int | None, _epoch_length: int) -> Table:
+        return table
+
+    return Algorithm(name, "big", tuple(_kernel(path, always, always) for path in paths()))
+
+
+def _light(seed: bytes | None, epoch: int | None, epoch_length: int) -> Table:
+    return cache.load(which_epoch(seed, epoch, epoch_length), epoch_length=epoch_length)
+
+
+def _for_search(seed: bytes | None, epoch: int | None, epoch_length: int) -> Table:
+    opened = dataset.opened(which_epoch(seed, epoch, epoch_length), epoch_length)
+    return opened or _light(seed, epoch, epoch_length).for_search()
+
+
+def _kernel(path: str, table_to_hash: FindTable, table_to_search: FindTable) -> Kernel:
     def hash_(
         data: bytes, *, seed: bytes | None = None, epoch: int | None = None, epoch_length: int = 30000
     ) -> bytes:
         header_hash, nonce = split(data)
-        table = cache.load(which_epoch(seed, epoch, epoch_length), epoch_length=epoch_length)
-        return table.hash(header_hash, nonce, path=path)[1]
+        return table_to_hash(seed, epoch, epoch_length).hash(header_hash, nonce, path=path)[1]
 
     def scan(
         blob: bytes,
@@ -77,14 +97,11 @@ def _kernel(path: str) -> Kernel:
             )
         shift = 8 * (nonce_offset - HEADER_SIZE)
         fixed = nonce & ~(((1 << 8 * nonce_size) - 1) << shift)
-        epoch = which_epoch(seed, epoch, epoch_length)
-        table = dataset.opened(epoch, epoch_length)
-        if table is None:
-            table = cache.load(epoch, epoch_length=epoch_length).for_search()
+        table = table_to_search(seed, epoch, epoch_length)
         return table.scan(header_hash, target, start, count, fixed=fixed, shift=shift, path=path)
 
     return Kernel(path, t.cast(t.Any, hash_), t.cast(t.Any, scan), True, FIRST_CHUNK, FIRST_CHUNK)
 
 
-ETHASH = Algorithm("ethash", "big", tuple(_kernel(path) for path in paths()))
+ETHASH = Algorithm("ethash", "big", tuple(_kernel(path, _light, _for_search) for path in paths()))
 """Without kernels where nothing was compiled."""

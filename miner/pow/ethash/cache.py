@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import threading
 from pathlib import Path
@@ -74,6 +75,16 @@ def load(epoch: int, *, epoch_length: int = EPOCH_LENGTH, folder: Path | None = 
     return _remember(place, table)
 
 
+def computed(epoch: int, *, epoch_length: int = EPOCH_LENGTH) -> Table:
+    """Return the cache of `epoch`, computed into memory of this process without any file; takes as long as :func:`prepare`.
+
+    :raises BadEpoch, NotCompiled: there is no such epoch, or nothing to compute it with.
+    :raises MemoryError: there is no such memory.
+    """
+    place = files.cache_place(epoch, epoch_length, None)
+    return _table(place, memoryview(_rows(place)))
+
+
 def _after_second_look(place: Place) -> Table:
     """Return the cache if somebody has replaced it by now; else set the file aside and say so."""
     with files.locked(place, wait=False):
@@ -112,9 +123,14 @@ def _table(place: Place, rows: memoryview) -> Table:
     return Table(rows, dataset_pages(dataset_size(place.epoch, epoch_length=place.epoch_length)))
 
 
-def _built(place: Place) -> Table:
+def _rows(place: Place) -> mmap.mmap:
     rows = files.memory(place.size)
     compiled().ethash_build_cache(seed_hash(place.epoch, epoch_length=place.epoch_length), rows)
+    return rows
+
+
+def _built(place: Place) -> Table:
+    rows = _rows(place)
     unfinished = place.beside("new")
     try:
         with files.explained(place):
