@@ -44,8 +44,8 @@ typedef void ethash_items(const ethash_table *cache, uint32_t first, size_t coun
 typedef void ethash_hash(const ethash_table *table, const uint8_t header[ETHASH_HEADER_LEN], uint64_t nonce,
                          uint8_t mix[ETHASH_MIX_LEN], uint8_t digest[POW_DIGEST_LEN]);
 
-/* As pow_scan: every hit in ascending order; returns how many were tried, less than `count` only when `hits` is
- * full. */
+/* As pow_scan: every hit in ascending order; returns how many were tried, less than `count` only where `hits` has room
+ * for fewer than POW_LANES_MAX more. */
 typedef uint64_t ethash_scan(const ethash_table *table, const ethash_job *job, uint64_t start, uint64_t count,
                              pow_hits *hits);
 

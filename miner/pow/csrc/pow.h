@@ -37,7 +37,7 @@ typedef struct {
   uint8_t digest[POW_DIGEST_LEN];
 } pow_hit;
 
-/* Room for hits; a scan stops when it is full. */
+/* Room for hits: at least POW_LANES_MAX, since a scan stops when those of its next step might not fit. */
 typedef struct {
   pow_hit *at;
   size_t len, room;
@@ -46,8 +46,8 @@ typedef struct {
 /* Hash `lanes` messages of `len` bytes each, which lie behind one another in `data`, into as many digests. */
 typedef void pow_hash_lanes(const uint8_t *data, size_t len, void *scratch, uint8_t *digests);
 
-/* Try `count` nonces from `start` on; append every hit in ascending order; return how many were tried, which is less than `count`
- * only when `hits` is full. */
+/* Try `count` nonces from `start` on, which must not wrap; append every hit in ascending order; return how many were tried, which is
+ * less than `count` only where `hits` has room for fewer than POW_LANES_MAX more. */
 typedef uint64_t pow_scan(const pow_job *job, uint64_t start, uint64_t count, void *scratch, pow_hits *hits);
 
 typedef struct {
