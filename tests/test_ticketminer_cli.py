@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner, Result
+from terminal import assert_refused
 
 from miner.cli import Status, main
 from miner.cli.status import status_of
@@ -27,6 +28,7 @@ from miner.errors import (
     SiteUnreachable,
     WalletFull,
 )
+from miner.pow import ALGORITHMS
 from miner.wallet import Wallet
 
 NOBODY = "http://127.0.0.1:9"
@@ -246,6 +248,19 @@ def test_consent_is_remembered_for_its_version_only(
     assert run("mine", site).exit_code == Status.NO_CONSENT
 
 
+@pytest.mark.parametrize("asked", [(), ("--algo", "ethash")])
+@pytest.mark.skipif("ethash" not in ALGORITHMS, reason="the kernels were not compiled")
+def test_a_site_that_offers_ethash_needs_no_tables_to_be_looked_at(
+    run: Run, site: str, monkeypatch: pytest.MonkeyPatch, asked: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(
+        SERVICE, "algorithms", [{"algorithm": "ethash", "expected_hashes": 64, "work": "local"}]
+    )
+    assert "ethash: 64 hashes on average, under 1 s here" in run("info", site).stdout
+    result = run("mine", site, "--yes", "--time-limit", "0.5", *asked)
+    assert result.exit_code == Status.REFUSED  # it has no jobs
+
+
 def test_one_unreachable_site_does_not_keep_the_others_from_being_mined(run: Run, site: str) -> None:
     result = run("mine", NOBODY, site)
     assert result.exit_code == Status.NO_CONSENT
@@ -340,19 +355,34 @@ def test_runs_of_mining_are_listed(run: Run, tmp_path: pathlib.Path) -> None:
 
 
 def test_a_benchmark_is_measured_and_printed_as_an_object(run: Run) -> None:
-    result = run("benchmark", "sha256d", "--seconds", "0.05", "--json")
+    kernel = ALGORITHMS["sha256d"].kernel()
+    result = run("benchmark", "sha256d", "--threads", "2", "--seconds", "0.05", "--json")
     measured = json.loads(result.stdout)
-    assert (measured["algorithm"], measured["implementation"], measured["threads"]) == (
-        "sha256d",
-        "reference",
-        1,
-    )
+    assert (measured["algorithm"], measured["implementation"]) == ("sha256d", kernel.name)
+    assert measured["threads"] == (2 if kernel.releases_gil else 1)
     assert measured["hashes"] > 0
 
 
 def test_a_benchmark_without_a_name_measures_every_algorithm(run: Run) -> None:
     lines = run("benchmark", "--seconds", "0.05").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["sha256d", "scrypt"]
+    assert [line.split()[0] for line in lines] == list(ALGORITHMS)
+    assert not any(line.split()[1].startswith("0") for line in lines)
+
+
+def test_a_benchmark_measures_the_path_that_the_environment_names(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TICKETMINER_KERNEL", "reference")
+    words = run("benchmark", "scrypt", "--seconds", "0.05").stdout
+    assert "(reference; " in words
+
+
+def test_a_benchmark_of_a_path_that_is_not_there_is_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TICKETMINER_KERNEL", "avx1024")
+    result = run("benchmark", "scrypt", "-q", "--seconds", "0.05")
+    assert_refused(result, Status.FAILURE, "unset TICKETMINER_KERNEL")
 
 
 def test_settings_are_kept_shown_and_forgotten(run: Run) -> None:

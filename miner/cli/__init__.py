@@ -25,6 +25,7 @@ from miner.cli.pay import pay
 from miner.cli.status import HELP, Status, status_of
 from miner.cli.wallet import wallet
 from miner.errors import MinerError
+from miner.pow import PowError
 
 _HELP = f"""Compute for websites and pay them with the tickets you earn.
 
@@ -57,6 +58,9 @@ class Main(click.Group):
             )
         except MinerError as error:
             code = status_of(error)
+            print_error(error, status=code, as_json=as_json)
+        except (PowError, MemoryError) as error:
+            code = Status.FAILURE
             print_error(error, status=code, as_json=as_json)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from miner.cli import text
-from miner.cli.benchmark import measure
+from miner.cli.benchmark import measurable, measure
 from miner.cli.options import ADDRESS, Command, Options, shared
 from miner.cli.session import Session
 from miner.engine import default_threads
@@ -36,7 +36,7 @@ def info(options: Options, address: str) -> None:
 def _speed(name: str) -> float:
     """Hashes a second with the default threads and duty, from a quarter second of full speed."""
     return max(
-        1.0, measure(ALGORITHMS[name], threads=default_threads(), seconds=0.25).rate * DEFAULT_DUTY / 100
+        1.0, measure(measurable(name), threads=default_threads(), seconds=0.25).rate * DEFAULT_DUTY / 100
     )
 
 

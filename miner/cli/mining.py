@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from miner.cli import text
-from miner.cli.benchmark import measure
+from miner.cli.benchmark import measurable, measure
 from miner.cli.keys import pressed_keys
 from miner.cli.output import Output
 from miner.cli.reporters import JsonLines, LivePicture, LogLines, Reporter, Silent, picture_members
 from miner.cli.session import Session
 from miner.client import SiteClient
-from miner.engine import Engine, Event, EventKind, Snapshot, default_threads, solvable
-from miner.pow import ALGORITHMS
+from miner.engine import MINEABLE, Engine, Event, EventKind, Snapshot, default_threads, solvable
 
 MEASURE_SECONDS = 0.2
 """How long this machine's rate is measured before the first job is asked for."""
@@ -117,11 +116,12 @@ def mine(session: Session, sites: Sequence[SiteClient], effort: Effort) -> Outco
 def _first_values(sites: Sequence[SiteClient], effort: Effort) -> dict[str, int]:
     """Return the value to ask each site for first, from a short measurement of what this machine can do."""
     values = {}
+    wanted = effort.algorithms or MINEABLE
     for site in sites:
         for offer in site.service().algorithms:
-            if offer.name in ALGORITHMS and (not effort.algorithms or offer.name in effort.algorithms):
+            if offer.name in wanted:
                 measured = measure(
-                    ALGORITHMS[offer.name],
+                    measurable(offer.name),
                     threads=effort.threads or default_threads(),
                     seconds=MEASURE_SECONDS,
                 )

@@ -10,7 +10,6 @@ import click
 from rich.console import Console
 
 from miner.cli.text import escaped, safe
-from miner.errors import MinerError
 
 
 class Output:
@@ -59,7 +58,7 @@ class Output:
         click.echo(escaped(json.dumps(members, ensure_ascii=False)))
 
 
-def print_error(error: MinerError | str, *, status: int, as_json: bool) -> None:
+def print_error(error: Exception | str, *, status: int, as_json: bool) -> None:
     """Print one sentence, or one JSON object, on stderr."""
     if as_json:
         kind = "UsageError" if isinstance(error, str) else type(error).__name__

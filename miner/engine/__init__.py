@@ -1,7 +1,7 @@
 """The mining engine: finds shares for sites' jobs, politely, and sends them."""
 
 from miner.engine.clock import Clock, SystemClock
-from miner.engine.engine import Engine, default_threads
+from miner.engine.engine import MINEABLE, Engine, default_threads
 from miner.engine.events import Event, EventKind
 from miner.engine.interfaces import Client, Job, Submission
 from miner.engine.power import PowerSource, SysfsPower
@@ -9,6 +9,7 @@ from miner.engine.site import solvable
 from miner.engine.statistics import Reason, SiteSnapshot, Snapshot, State
 
 __all__ = [
+    "MINEABLE",
     "Client",
     "Clock",
     "Engine",
