@@ -1,5 +1,5 @@
 # Everything runs from .venv in this folder. A stamp file remembers what is installed there, so that only a changed
-# setup.cfg, setup.py or pyproject.toml makes a later run install (and need the network) again.
+# setup.cfg, setup.py, pyproject.toml or C source makes a later run install (and need the network) again.
 
 PYTHON ?= python3
 PORT ?= 5000
@@ -55,7 +55,7 @@ port-ready:
 .venv/installed-demo: extras :=
 .venv/installed-test: extras := [attack]
 .venv/installed-docs: extras := [docs]
-.venv/installed-%: setup.cfg setup.py pyproject.toml | ready
+.venv/installed-%: setup.cfg setup.py pyproject.toml $(wildcard miner/pow/csrc/*.[ch]) | ready
 	@test -x $(bin)/pip || $(PYTHON) -m venv .venv
 	@echo "installing into .venv; this needs the network, and happens again only when the requirements change"
 	@PYTHONWARNINGS=ignore $(bin)/python -m pip install --quiet --disable-pip-version-check --editable ".$(extras)"
