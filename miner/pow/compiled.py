@@ -35,7 +35,7 @@ def absent_paths() -> tuple[tuple[str, str], ...]:
 def _kernel(algorithm: str, path: str) -> Kernel:
     def hash_(data: bytes, **_: object) -> bytes:
         try:
-            return _kernels.hash(algorithm, path, data)
+            return _kernels.hash(algorithm, path, bytes(data))
         except ValueError as error:
             raise BadLength(f"{error}.") from error
 

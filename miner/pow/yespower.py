@@ -35,6 +35,6 @@ def yespower(data: bytes, *, N: int = 1024, r: int = 8, pers: bytes = PERSONALIS
     if N < 0 or r < 0:
         raise PowError("N and r are positive numbers.")
     try:
-        return _kernels.yespower(data, N, r, pers)
+        return _kernels.yespower(bytes(data), N, r, bytes(pers))
     except (ValueError, OverflowError) as error:
         raise PowError(f"{error}.") from error

@@ -1,6 +1,7 @@
 /* The kernels as a Python extension (stable ABI of CPython 3.11): checks arguments, lends scratch memory, releases the GIL. */
 #include "module.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,13 @@ static PyObject *hash(PyObject *self, PyObject *arguments) {
   return PyBytes_FromStringAndSize((const char *)digest, sizeof digest);
 }
 
+int to_uint64(PyObject *number, void *into) {
+  const unsigned long long converted = PyLong_AsUnsignedLongLong(number);
+  if (converted == ULLONG_MAX && PyErr_Occurred()) return 0;
+  *(uint64_t *)into = converted;
+  return 1;
+}
+
 int append_hits(PyObject *list, const pow_hits *hits) {
   for (size_t i = 0; i < hits->len; i++) {
     PyObject *hit = Py_BuildValue("(Ky#)", (unsigned long long)hits->at[i].nonce, (const char *)hits->at[i].digest,
@@ -125,20 +133,21 @@ static PyObject *scan(PyObject *self, PyObject *arguments) {
   (void)self;
   const char *algorithm, *path, *blob, *limit;
   Py_ssize_t len, limit_len, nonce_at, nonce_len;
-  unsigned long long start, count;
-  if (!PyArg_ParseTuple(arguments, "ssy#y#KKnn:scan", &algorithm, &path, &blob, &len, &limit, &limit_len, &start, &count,
-                        &nonce_at, &nonce_len))
+  uint64_t start, count;
+  if (!PyArg_ParseTuple(arguments, "ssy#y#O&O&nn:scan", &algorithm, &path, &blob, &len, &limit, &limit_len, to_uint64,
+                        &start, to_uint64, &count, &nonce_at, &nonce_len))
     return NULL;
   const pow_kernel *kernel = find(algorithm, path);
   if (!kernel || !check_len(kernel, len)) return NULL;
   if (len > POW_BLOB_MAX_LEN || limit_len != POW_DIGEST_LEN || nonce_len < 1 || nonce_len > 8 || nonce_at < 0 ||
-      nonce_at + nonce_len > len) {
+      nonce_at > len - nonce_len) {
     PyErr_Format(PyExc_ValueError,
                  "a blob has at most %d bytes with a nonce of 1 to 8 bytes inside, and a limit %d; got %zd, %zd at %zd, and %zd",
                  POW_BLOB_MAX_LEN, POW_DIGEST_LEN, len, nonce_len, nonce_at, limit_len);
     return NULL;
   }
-  if (nonce_len < 8 && (start > 1ULL << (8 * nonce_len) || count > (1ULL << (8 * nonce_len)) - start)) {
+  const uint64_t last = UINT64_MAX >> (64 - 8 * nonce_len);
+  if (count && (start > last || count - 1 > last - start)) {
     PyErr_Format(PyExc_ValueError, "the nonces do not fit %zd bytes; end the slice before they wrap", nonce_len);
     return NULL;
   }

@@ -10,6 +10,9 @@
 
 enum { HITS_AT_ONCE = 256 };
 
+/* For "O&": a Python int from 0 to 2^64 - 1 as a uint64_t. ("K" would cut off what is above.) */
+int to_uint64(PyObject *number, void *into);
+
 /* Append (nonce, digest) for each hit to `list`; 0 with an exception set when that fails. */
 int append_hits(PyObject *list, const pow_hits *hits);
 

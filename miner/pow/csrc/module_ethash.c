@@ -6,7 +6,7 @@
 #include "ethash.h"
 #include "keccak.h"
 
-#define PAGES_MAX ((unsigned long long)1 << 31) /* so that an item's number has 32 bits */
+#define PAGES_MAX ((uint64_t)1 << 31) /* so that an item's number has 32 bits */
 
 static const ethash_kernel *find(const char *path) {
   const unsigned features = pow_features();
@@ -23,12 +23,12 @@ static int check_len(const char *what, Py_ssize_t len, Py_ssize_t wanted) {
 }
 
 /* Make a table of what `rows` holds; `pages` is 0 when that is the dataset itself. */
-static int make_table(ethash_table *table, const Py_buffer *rows, unsigned long long pages) {
+static int make_table(ethash_table *table, const Py_buffer *rows, uint64_t pages) {
   const size_t unit = pages ? ETHASH_ROW_LEN : ETHASH_PAGE_LEN, len = (size_t)rows->len;
   const size_t units = len / unit;
   if (len % unit || !units || (pages ? units > UINT32_MAX : units > PAGES_MAX) || pages > PAGES_MAX) {
     PyErr_Format(PyExc_ValueError, "%zu bytes are no %s of ethash, or %llu no number of pages", len,
-                 pages ? "cache" : "dataset", pages);
+                 pages ? "cache" : "dataset", (unsigned long long)pages);
     return 0;
   }
   table->rows = rows->buf;
@@ -106,15 +106,16 @@ PyDoc_STRVAR(items_doc,
 static PyObject *py_items(PyObject *self, PyObject *arguments) {
   (void)self;
   const char *path;
-  unsigned long long first;
+  uint64_t first;
   Py_buffer cache, items;
-  if (!PyArg_ParseTuple(arguments, "sy*Kw*:ethash_items", &path, &cache, &first, &items)) return NULL;
+  if (!PyArg_ParseTuple(arguments, "sy*O&w*:ethash_items", &path, &cache, to_uint64, &first, &items)) return NULL;
   const ethash_kernel *kernel = find(path);
   ethash_table table;
   int fits = kernel && make_table(&table, &cache, 1);
-  const unsigned long long count = (unsigned long long)items.len / ETHASH_ROW_LEN;
+  const uint64_t count = (uint64_t)items.len / ETHASH_ROW_LEN;
   if (fits && (items.len % ETHASH_ROW_LEN || first > 2 * PAGES_MAX || count > 2 * PAGES_MAX - first)) {
-    PyErr_Format(PyExc_ValueError, "%zd bytes from item %llu on are no items of a dataset", items.len, first);
+    PyErr_Format(PyExc_ValueError, "%zd bytes from item %llu on are no items of a dataset", items.len,
+                 (unsigned long long)first);
     fits = 0;
   }
   if (fits) {
@@ -137,9 +138,10 @@ static PyObject *py_hash(PyObject *self, PyObject *arguments) {
   (void)self;
   const char *path, *header;
   Py_buffer rows;
-  unsigned long long pages, nonce;
+  uint64_t pages, nonce;
   Py_ssize_t header_len;
-  if (!PyArg_ParseTuple(arguments, "sy*Ky#K:ethash_hash", &path, &rows, &pages, &header, &header_len, &nonce))
+  if (!PyArg_ParseTuple(arguments, "sy*O&y#O&:ethash_hash", &path, &rows, to_uint64, &pages, &header, &header_len,
+                        to_uint64, &nonce))
     return NULL;
   const ethash_kernel *kernel = find(path);
   ethash_table table;
@@ -167,22 +169,25 @@ static PyObject *py_scan(PyObject *self, PyObject *arguments) {
   (void)self;
   const char *path, *header, *limit;
   Py_buffer rows;
-  unsigned long long pages, fixed, start, count;
-  unsigned shift;
+  uint64_t pages, fixed, shift, start, count;
   Py_ssize_t header_len, limit_len;
-  if (!PyArg_ParseTuple(arguments, "sy*Ky#KIy#KK:ethash_scan", &path, &rows, &pages, &header, &header_len, &fixed,
-                        &shift, &limit, &limit_len, &start, &count))
+  if (!PyArg_ParseTuple(arguments, "sy*O&y#O&O&y#O&O&:ethash_scan", &path, &rows, to_uint64, &pages, &header,
+                        &header_len, to_uint64, &fixed, to_uint64, &shift, &limit, &limit_len, to_uint64, &start,
+                        to_uint64, &count))
     return NULL;
   const ethash_kernel *kernel = find(path);
   ethash_table table;
   PyObject *list = NULL;
   if (shift > 63)
-    PyErr_Format(PyExc_ValueError, "a nonce has 64 bits, none of which is left after a shift by %u", shift);
+    PyErr_Format(PyExc_ValueError, "a nonce has 64 bits, none of which is left after a shift by %llu",
+                 (unsigned long long)shift);
+  else if (count && count - 1 > UINT64_MAX - start)
+    PyErr_Format(PyExc_ValueError, "the numbers do not fit 64 bits; end the slice before they wrap");
   else if (kernel && check_len("a header hash", header_len, ETHASH_HEADER_LEN) &&
            check_len("a limit", limit_len, POW_DIGEST_LEN) && make_table(&table, &rows, pages))
     list = PyList_New(0);
   if (list) {
-    ethash_job job = {{0}, fixed, shift, {0}};
+    ethash_job job = {{0}, fixed, (unsigned)shift, {0}};
     memcpy(job.header, header, ETHASH_HEADER_LEN);
     memcpy(job.limit, limit, POW_DIGEST_LEN);
     ethash_scan *scan = pages ? kernel->scan_light : kernel->scan_full;
@@ -208,9 +213,10 @@ static PyObject *py_final(PyObject *self, PyObject *arguments) {
   (void)self;
   const char *header, *mix;
   Py_ssize_t header_len, mix_len;
-  unsigned long long nonce;
+  uint64_t nonce;
   uint8_t digest[POW_DIGEST_LEN];
-  if (!PyArg_ParseTuple(arguments, "y#Ky#:ethash_final", &header, &header_len, &nonce, &mix, &mix_len)) return NULL;
+  if (!PyArg_ParseTuple(arguments, "y#O&y#:ethash_final", &header, &header_len, to_uint64, &nonce, &mix, &mix_len))
+    return NULL;
   if (!check_len("a header hash", header_len, ETHASH_HEADER_LEN) || !check_len("a mix", mix_len, ETHASH_MIX_LEN))
     return NULL;
   ethash_final((const uint8_t *)header, nonce, (const uint8_t *)mix, digest);

@@ -15,12 +15,14 @@ static PyObject *py_yespower(PyObject *self, PyObject *arguments) {
   (void)self;
   const char *data, *personalisation;
   Py_ssize_t len, personalisation_len;
-  unsigned long n, r;
-  if (!PyArg_ParseTuple(arguments, "y#kky#:yespower", &data, &len, &n, &r, &personalisation, &personalisation_len))
+  uint64_t n, r;
+  if (!PyArg_ParseTuple(arguments, "y#O&O&y#:yespower", &data, &len, to_uint64, &n, to_uint64, &r, &personalisation,
+                        &personalisation_len))
     return NULL;
   if (n < YESPOWER_N_MIN || n > YESPOWER_N_MAX || (n & (n - 1)) || r < YESPOWER_R_MIN || r > YESPOWER_R_MAX) {
-    PyErr_Format(PyExc_ValueError, "yespower takes powers of two from %d to %d as N and %d to %d as r, not %lu and %lu",
-                 YESPOWER_N_MIN, YESPOWER_N_MAX, YESPOWER_R_MIN, YESPOWER_R_MAX, n, r);
+    PyErr_Format(PyExc_ValueError,
+                 "yespower takes powers of two from %d to %d as N and %d to %d as r, not %llu and %llu", YESPOWER_N_MIN,
+                 YESPOWER_N_MAX, YESPOWER_R_MIN, YESPOWER_R_MAX, (unsigned long long)n, (unsigned long long)r);
     return NULL;
   }
   const yespower_parameters parameters = {(uint32_t)n, (uint32_t)r, (const uint8_t *)personalisation,
@@ -28,8 +30,9 @@ static PyObject *py_yespower(PyObject *self, PyObject *arguments) {
   const size_t scratch_len = YESPOWER_SCRATCH_LEN(n, r, 1);
   void *scratch = NULL;
   if (posix_memalign(&scratch, POW_SCRATCH_ALIGN, scratch_len)) {
-    PyErr_Format(PyExc_MemoryError, "yespower with N=%lu and r=%lu needs %zu bytes, and there is no such memory", n, r,
-                 scratch_len);
+    PyErr_Format(PyExc_MemoryError,
+                 "yespower with N=%d and r=%d needs %zu bytes, and there is no such memory; take a smaller N or r",
+                 (int)n, (int)r, scratch_len);
     return NULL;
   }
   uint8_t digest[POW_DIGEST_LEN];
