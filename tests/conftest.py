@@ -16,6 +16,7 @@ import mariadb
 import postgres
 from fake_site import Clock, FakeSite
 from hosts import MakeHost, hosts
+from kernel_report import pytest_sessionstart, pytest_terminal_summary
 from live import LiveSite, LiveSites, Person
 from mints import START, Mint
 from purses import SHOP, deposit
@@ -25,6 +26,8 @@ from visitor import Visitor
 from flask_ticketminer.clock import ManualClock
 from flask_ticketminer.mint.audit import audit
 from miner import SiteClient, Wallet
+
+__all__ = ["pytest_sessionstart", "pytest_terminal_summary"]
 
 # A shell that starts the suite in the background lets it ignore Ctrl-C, which the programs under test would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
