@@ -42,14 +42,9 @@ POW_INLINE __m256i rotl(__m256i x, const int n) {
 }
 
 #define NAME(verb) neoscrypt_##verb##_avx2
-#define LANES 8
-#define V __m256i
-#define SET1(x) _mm256_set1_epi32((int)(x))
+#include "words_avx2.h"
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
-#define ADD32(a, b) _mm256_add_epi32(a, b)
-#define XOR(a, b) _mm256_xor_si256(a, b)
-#define SHR32(x, n) _mm256_srli_epi32(x, n)
 #define ROTL32(x, n) rotl(x, n)
 #define TRANSPOSE(x) transpose(x)
 #include "neoscrypt_lanes.h"

@@ -37,15 +37,9 @@ POW_INLINE void transpose(__m512i *x) {
 }
 
 #define NAME(verb) neoscrypt_##verb##_avx512
-#define LANES 16
-#define V __m512i
-#define SET1(x) _mm512_set1_epi32((int)(x))
+#include "words_avx512.h"
 #define LOAD(p) _mm512_loadu_si512(p)
 #define STORE(p, v) _mm512_storeu_si512(p, v)
-#define ADD32(a, b) _mm512_add_epi32(a, b)
-#define XOR(a, b) _mm512_xor_si512(a, b)
-#define SHR32(x, n) _mm512_srli_epi32(x, n)
-#define ROTL32(x, n) _mm512_rol_epi32(x, n)
 #define TRANSPOSE(x) transpose(x)
 #include "neoscrypt_lanes.h"
 

@@ -2,16 +2,17 @@
  * words. The including file defines
  *
  *   NAME(verb)               the name of a function of this kernel
- *   LANES, V                 how many words a vector has (1, 4, 8 or 16), and its type
- *   SET1(x)                  a word in all lanes
+ *   WORDS, V                 how many words a vector has (1, 4, 8 or 16), and its type
  *   LOAD(p), STORE(p, v)     from and to memory that is aligned as bytes are, words little-endian
- *   ADD32(a, b), XOR(a, b), SHR32(x, n), ROTL32(x, n)
+ *   SET1(x), ADD32(a, b), XOR(a, b), SHR32(x, n), ROTL32(x, n)     see words_*.h
  *   TRANSPOSE(x)             exchange rows and columns of the LANES vectors at x
  *
  * In the rings of FastKDF the bytes of a message lie behind one another, since each reads there from its own place.
  */
 #include "blake2s_lanes.h"
 #include "neoscrypt.h"
+
+#define LANES WORDS
 
 /* Take a block of 64 bytes for each lane, word by word. */
 POW_INLINE void NAME(gather)(V x[16], const uint8_t *const rows[LANES]) {

@@ -39,7 +39,7 @@
   CORE##_1 other; CORE##_2 other; CORE##_3 other; CORE##_4 other
 #endif
 
-#define WORDS(DO) \
+#define EACH_WORD(DO) \
   DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14) DO(15)
 #define DECLARE_LAST(i) V x##i = x[48 + i];
 #define MIX_IN(i) block[i] = x##i = XOR(x##i, block[i]);
@@ -50,10 +50,10 @@ POW_INLINE int NAME(place)(int k, int exchanged) { return exchanged && (k == 1 |
 
 /* BlockMix with ChaCha, or with Salsa20 where `salsa` is set. */
 POW_INLINE void NAME(blockmix)(V x[64], const int salsa, int exchanged) {
-  WORDS(DECLARE_LAST)
+  EACH_WORD(DECLARE_LAST)
   for (int k = 0; k < 4; k++) {
     V *const block = x + 16 * NAME(place)(k, exchanged);
-    WORDS(MIX_IN)
+    EACH_WORD(MIX_IN)
     for (int i = 0; i < 10; i++)
       if (salsa) {
         QUARTERS(SALSA, (x0, x4, x8, x12, x5, x9, x13, x1), (x10, x14, x2, x6, x15, x3, x7, x11));
@@ -62,7 +62,7 @@ POW_INLINE void NAME(blockmix)(V x[64], const int salsa, int exchanged) {
         QUARTERS(CHACHA, (x0, x4, x8, x12, x1, x5, x9, x13), (x2, x6, x10, x14, x3, x7, x11, x15));
         QUARTERS(CHACHA, (x0, x5, x10, x15, x1, x6, x11, x12), (x2, x7, x8, x13, x3, x4, x9, x14));
       }
-    WORDS(FEED_FORWARD)
+    EACH_WORD(FEED_FORWARD)
   }
 }
 

@@ -13,15 +13,9 @@ POW_INLINE void transpose(v128_t *x) {
 }
 
 #define NAME(verb) neoscrypt_##verb##_simd128
-#define LANES 4
-#define V v128_t
-#define SET1(x) wasm_u32x4_splat(x)
+#include "words_simd128.h"
 #define LOAD(p) wasm_v128_load(p)
 #define STORE(p, v) wasm_v128_store(p, v)
-#define ADD32(a, b) wasm_i32x4_add(a, b)
-#define XOR(a, b) wasm_v128_xor(a, b)
-#define SHR32(x, n) wasm_u32x4_shr(x, n)
-#define ROTL32(x, n) wasm_v128_or(wasm_i32x4_shl(x, n), wasm_u32x4_shr(x, 32 - (n)))
 #define TRANSPOSE(x) transpose(x)
 #include "neoscrypt_lanes.h"
 #endif

@@ -13,15 +13,9 @@ POW_INLINE void transpose(__m128i *x) {
 }
 
 #define NAME(verb) neoscrypt_##verb##_sse2
-#define LANES 4
-#define V __m128i
-#define SET1(x) _mm_set1_epi32((int)(x))
+#include "words_sse2.h"
 #define LOAD(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
 #define STORE(p, v) _mm_storeu_si128((__m128i *)(void *)(p), v)
-#define ADD32(a, b) _mm_add_epi32(a, b)
-#define XOR(a, b) _mm_xor_si128(a, b)
-#define SHR32(x, n) _mm_srli_epi32(x, n)
-#define ROTL32(x, n) _mm_or_si128(_mm_slli_epi32(x, n), _mm_srli_epi32(x, 32 - (n)))
 #define TRANSPOSE(x) transpose(x)
 #include "neoscrypt_lanes.h"
 #endif

@@ -8,6 +8,7 @@
 
 #define POW_ALIGNED(bytes) __attribute__((aligned(bytes)))
 #define POW_INLINE static inline __attribute__((always_inline, unused))
+#define POW_LOCAL static __attribute__((unused))
 
 #if defined(__x86_64__)
 #define POW_X86 1

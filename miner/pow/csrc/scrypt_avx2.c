@@ -8,21 +8,10 @@
 #include "target_begin_avx2.h"
 
 #define NAME(verb) scrypt_##verb##_avx2
+#include "words_avx2.h"
 #define GROUPS 3
-#define WORDS 8
-#define V __m256i
-#define SET1(x) _mm256_set1_epi32((int)(x))
 #define LOAD(p) _mm256_load_si256((const __m256i *)(p))
 #define STORE(p, v) _mm256_store_si256((__m256i *)(p), v)
-#define ADD32(a, b) _mm256_add_epi32(a, b)
-#define XOR(a, b) _mm256_xor_si256(a, b)
-#define SHR32(x, n) _mm256_srli_epi32(x, n)
-#define ROTR32(x, n) _mm256_or_si256(_mm256_srli_epi32(x, n), _mm256_slli_epi32(x, 32 - (n)))
-#define XOR3(a, b, c) XOR(XOR(a, b), c)
-#define CH(e, f, g) XOR(g, _mm256_and_si256(e, XOR(f, g)))
-#define MAJ(a, b, c) _mm256_or_si256(_mm256_and_si256(a, b), _mm256_and_si256(c, _mm256_or_si256(a, b)))
-#define XOR_ROTATED(x, y, n) XOR(XOR(x, _mm256_slli_epi32(y, n)), _mm256_srli_epi32(y, 32 - (n)))
-#define TURN(x, n) _mm256_shuffle_epi32(x, ((n) + 3) % 4 << 6 | ((n) + 2) % 4 << 4 | ((n) + 1) % 4 << 2 | (n))
 #define LOWER(a, b) _mm256_permute2x128_si256(a, b, 0x20)
 #define UPPER(a, b) _mm256_permute2x128_si256(a, b, 0x31)
 #define ROWS_OF_HASHES(x)                                                                      \

@@ -8,22 +8,10 @@
 #include "target_begin_avx512.h"
 
 #define NAME(verb) scrypt_##verb##_avx512
+#include "words_avx512.h"
 #define GROUPS 3
-#define WORDS 16
-#define V __m512i
-#define SET1(x) _mm512_set1_epi32((int)(x))
 #define LOAD(p) _mm512_load_si512((const void *)(p))
 #define STORE(p, v) _mm512_store_si512((void *)(p), v)
-#define ADD32(a, b) _mm512_add_epi32(a, b)
-#define XOR(a, b) _mm512_xor_si512(a, b)
-#define ROTR32(x, n) _mm512_ror_epi32(x, n)
-#define SHR32(x, n) _mm512_srli_epi32(x, n)
-#define XOR3(a, b, c) _mm512_ternarylogic_epi32(a, b, c, 0x96)
-#define CH(e, f, g) _mm512_ternarylogic_epi32(e, f, g, 0xca)
-#define MAJ(a, b, c) _mm512_ternarylogic_epi32(a, b, c, 0xe8)
-#define XOR_ROTATED(x, y, n) XOR(x, _mm512_rol_epi32(y, n))
-#define FROM(n) (((n) + 3) % 4 << 6 | ((n) + 2) % 4 << 4 | ((n) + 1) % 4 << 2 | (n))
-#define TURN(x, n) _mm512_shuffle_epi32(x, (_MM_PERM_ENUM)FROM(n))
 
 /* Both are the transposition of four by four pieces of 128 bits. */
 #define ROWS_OF_HASHES(x)                                                                                       \

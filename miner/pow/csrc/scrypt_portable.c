@@ -3,7 +3,10 @@
 #include "pow_impl.h"
 #include "salsa20.h"
 #include "scrypt.h"
-#include "sha256.h"
+
+#define NAME(verb) scrypt_##verb##_portable
+#include "words_scalar.h"
+#include "pbkdf2_lanes.h"
 
 static void mix(uint32_t x[2][16]) {
   for (int i = 0; i < 16; i++) x[0][i] ^= x[1][i];
@@ -12,11 +15,13 @@ static void mix(uint32_t x[2][16]) {
   salsa20(x[1], 4);
 }
 
-void scrypt_hash_portable(const uint8_t *data, size_t len, void *scratch, uint8_t *digests) {
+void NAME(hash)(const uint8_t *data, size_t len, void *scratch, uint8_t *digests) {
   uint32_t(*v)[2][16] = scratch;
   uint8_t b[SCRYPT_ENTRY_LEN];
   uint32_t x[2][16];
-  pbkdf2_sha256(data, len, data, len, b, sizeof b);
+  NAME(keyed) keyed;
+  NAME(key)(&keyed, data, len, 1);
+  NAME(pbkdf2)(&keyed, data, len, len, 1, b, sizeof b);
   salsa20_load(x[0], b);
   salsa20_load(x[1], b + SALSA20_BLOCK_LEN);
   for (int i = 0; i < SCRYPT_N; i++) {
@@ -30,5 +35,5 @@ void scrypt_hash_portable(const uint8_t *data, size_t len, void *scratch, uint8_
   }
   salsa20_store(b, x[0]);
   salsa20_store(b + SALSA20_BLOCK_LEN, x[1]);
-  pbkdf2_sha256(data, len, b, sizeof b, digests, POW_DIGEST_LEN);
+  NAME(pbkdf2)(&keyed, b, sizeof b, sizeof b, 1, digests, POW_DIGEST_LEN);
 }

@@ -3,15 +3,15 @@
  * since one alone would wait for its own results. Each hash keeps its 128 KiB of V together, so that a step touches
  * two cache lines of it. The including file defines
  *
- *   NAME(verb), V, WORDS and what scrypt_pbkdf2_lanes.h and salsa20_rows.h name
+ *   NAME(verb) and what sha256_lanes.h and salsa20_rows.h name
  *   GROUPS                            how many groups a scan runs at once
  *   LOAD(p), STORE(p, v)              from and to memory that is aligned as V is
  *   ROWS_OF_HASHES(x), HASHES_OF_ROWS(x)   between four vectors that hold whole blocks, hash by hash, and the four rows
  */
+#include "pbkdf2_lanes.h"
 #include "salsa20.h"
 #include "salsa20_rows.h"
 #include "scrypt.h"
-#include "scrypt_pbkdf2_lanes.h"
 
 #define ROWS (WORDS / 4)      /* hashes of a group */
 #define PARTS (4 / ROWS)      /* vectors of a block in memory */
@@ -91,7 +91,7 @@ POW_INLINE void NAME(groups)(const uint8_t *data, size_t len, void *scratch, uin
   const size_t hashes = (size_t)(ROWS * groups);
   NAME(keyed) keyed;
   NAME(key)(&keyed, data, len, hashes);
-  NAME(pbkdf2)(&keyed, data, len, hashes, b, SCRYPT_ENTRY_LEN);
+  NAME(pbkdf2)(&keyed, data, len, len, hashes, b, SCRYPT_ENTRY_LEN);
   for (size_t hash = 0; hash < hashes; hash++)
     for (size_t block = 0; block < 2; block++) {
       salsa20_load(words, b + hash * SCRYPT_ENTRY_LEN + 64 * block);
@@ -103,7 +103,7 @@ POW_INLINE void NAME(groups)(const uint8_t *data, size_t len, void *scratch, uin
       for (size_t i = 0; i < 16; i++) words[i] = x.word[hash / ROWS][4 * block + i / 4][hash % ROWS * 4 + i % 4];
       salsa20_store(b + hash * SCRYPT_ENTRY_LEN + 64 * block, words);
     }
-  NAME(pbkdf2)(&keyed, b, SCRYPT_ENTRY_LEN, hashes, digests, POW_DIGEST_LEN);
+  NAME(pbkdf2)(&keyed, b, SCRYPT_ENTRY_LEN, SCRYPT_ENTRY_LEN, hashes, digests, POW_DIGEST_LEN);
 }
 
 /* One group: what checking one share takes no longer for than a single hash would. */

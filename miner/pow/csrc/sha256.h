@@ -1,4 +1,4 @@
-/* SHA-256 (FIPS 180-4), and HMAC and PBKDF2 over it (RFC 2104, RFC 8018): the parts that scrypt and yespower begin and end with. */
+/* SHA-256 (FIPS 180-4) of one message; of several at once in sha256_lanes.h. */
 #ifndef POW_SHA256_H
 #define POW_SHA256_H
 
@@ -15,11 +15,5 @@ extern const uint32_t sha256_k[64];
 void sha256_compress(uint32_t state[8], const uint32_t block[16]);
 
 void sha256(const uint8_t *data, size_t len, uint8_t digest[SHA256_DIGEST_LEN]);
-
-void hmac_sha256(const uint8_t *key, size_t key_len, const uint8_t *data, size_t len, uint8_t mac[SHA256_DIGEST_LEN]);
-
-/* PBKDF2-HMAC-SHA256 with one iteration; `out_len` is a multiple of 32. */
-void pbkdf2_sha256(const uint8_t *password, size_t password_len, const uint8_t *salt, size_t salt_len, uint8_t *out,
-                   size_t out_len);
 
 #endif

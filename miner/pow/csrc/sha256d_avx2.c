@@ -8,21 +8,12 @@
 #include "target_begin_avx2.h"
 
 #define NAME(verb) sha256d_##verb##_avx2
-#define LANES 8
-#define V __m256i
-#define SET1(x) _mm256_set1_epi32((int)(x))
-#define ADD(a, b) _mm256_add_epi32(a, b)
-#define XOR(a, b) _mm256_xor_si256(a, b)
-#define AND(a, b) _mm256_and_si256(a, b)
-#define SHR(x, n) _mm256_srli_epi32(x, n)
-#define SHL(x, n) _mm256_slli_epi32(x, n)
-#define CH(e, f, g) _mm256_xor_si256(g, _mm256_and_si256(e, _mm256_xor_si256(f, g)))
+#include "words_avx2.h"
 #define BSWAP(x)                                                                                                     \
   _mm256_shuffle_epi8(x, _mm256_set_epi32(0x0c0d0e0f, 0x08090a0b, 0x04050607, 0x00010203, 0x0c0d0e0f, 0x08090a0b, \
                                           0x04050607, 0x00010203))
 #define AT_MOST(x, limit) \
   ((uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_min_epu32(x, SET1(limit)), x))))
-#define PIN(x) __asm__("" : "+x"(x))
 #include "sha256d_lanes.h"
 
 #include "target_end.h"

@@ -1,7 +1,8 @@
 /* yespower 1.0 of one or several messages at once. A hash is a single chain in which every step waits for the one
- * before, mostly for S-boxes in the second cache; so two hashes take turns, instruction by instruction. (A third one
- * gains nothing: two already fetch as many lines from the second cache as it gives.) Which entry of the boxes is
- * written next, and which box is which, is the same for all of them. The including file defines
+ * before, mostly for S-boxes in the second cache; so two hashes take turns, instruction by instruction. They fetch a
+ * line from the second cache every two cycles, which is all that it gives: a third hash gains nothing, and what
+ * remains is to keep everything but the boxes in the first. Which entry of the boxes is written next, and which box
+ * is which, is the same for all of them. The including file defines
  *
  *   NAME(verb)                 the name of a function of this kernel
  *   LANES                      how many hashes a scan runs at once
@@ -14,10 +15,16 @@
  * and either SALSA20_2(x), the Salsa20 core with one double round of four V, or ADD32(a, b) and what salsa20_rows.h
  * names; and ANY_PARAMETERS if it has the hash with other parameters than those of local work.
  */
-#include "yespower_impl.h"
+
+/* Bring an index into the range 0 to i - 1: modulo the largest power of two that is not above `i`, counted from the
+ * end. */
+POW_INLINE size_t NAME(wrap)(uint32_t x, uint32_t i) {
+  const uint32_t power = UINT32_C(1) << (31 - __builtin_clz(i));
+  return (x & (power - 1)) + (i - power);
+}
 
 /* What every lane does; `k` is its number. */
-#define EACH(...) for (int k = 0; k < lanes; k++) __VA_ARGS__
+#define EACH(...) for (int k = 0; k < LANES; k++) if (k < lanes) __VA_ARGS__
 
 /* Where lane `k` has what the first lane has at `p`: its boxes and its entries lie at fixed distances. */
 #define BOX(p) ((p) + (size_t)k * YESPOWER_BOXES_LEN)
@@ -69,6 +76,11 @@ POW_INLINE void NAME(salsa)(V *a, V *b, V *c, V *d, const int lanes) {
 #endif
 }
 
+/* In bytes: how far ahead entries are fetched; and how often the new one is touched until the next step reads it,
+ * lest the boxes push it out of the first cache. */
+#define AHEAD (4 * YESPOWER_BLOCK_LEN)
+#define TOUCHED (3 * YESPOWER_BLOCK_LEN)
+
 #define STORE_BLOCK(to, a, b, c, d) STORE(to, a), STORE((to) + 16, b), STORE((to) + 32, c), STORE((to) + 48, d)
 
 /* Row `i` of the block at `at` of what a step mixes. */
@@ -86,6 +98,14 @@ POW_INLINE void NAME(mix)(NAME(boxes) *boxes, const uint8_t *from, uint8_t *cons
   const size_t end = len - YESPOWER_BLOCK_LEN;
   EACH((a[k] = ROW(end, 0), b[k] = ROW(end, 1), c[k] = ROW(end, 2), d[k] = ROW(end, 3)));
   for (size_t at = 0; at < len; at += YESPOWER_BLOCK_LEN) {
+    if (other)
+      EACH({
+        const size_t ahead = at + AHEAD < len ? at + AHEAD : at;
+        PREFETCH(other[k] + ahead);
+        if (!save) PREFETCH(ENTRY(to) + ahead);
+        for (size_t next = TOUCHED; next < YESPOWER_ENTRY_LEN(YESPOWER_R_MIN); next += TOUCHED)
+          PREFETCH(ENTRY(from) + at + next - (save && at + next >= len ? len : 0));
+      });
     EACH({
       const V row[4] = {ROW(at, 0), ROW(at, 1), ROW(at, 2), ROW(at, 3)};
       if (save) STORE_BLOCK(other[k] + at, row[0], row[1], row[2], row[3]);
@@ -119,7 +139,7 @@ POW_INLINE void NAME(fill)(uint8_t *boxes, uint8_t *to, size_t distance, const i
     for (int i = 0; i < 8; i++) EACH(STORE(BOX(boxes) + n * len + 16 * i, x[k][i]));
     if (n > 1)
       EACH({
-        const uint8_t *other = BOX(boxes) + yespower_wrap((uint32_t)FIRST(x[k][4]), (uint32_t)n) * len;
+        const uint8_t *other = BOX(boxes) + NAME(wrap)((uint32_t)FIRST(x[k][4]), (uint32_t)n) * len;
         for (int i = 0; i < 8; i++) x[k][i] = XOR(x[k][i], LOAD(other + 16 * i));
       });
     for (int block = 0; block < 8; block += 4) {
@@ -133,19 +153,20 @@ POW_INLINE void NAME(fill)(uint8_t *boxes, uint8_t *to, size_t distance, const i
 }
 
 /* Point `other` to the entry of V with number `number`, which is needed at once. */
-#define CHOOSE(number)                                                               \
-  EACH({                                                                             \
-    other[k] = ENTRY(v) + (number) * len;                                            \
-    for (size_t at = 0; at < len; at += YESPOWER_BLOCK_LEN) PREFETCH(other[k] + at); \
-  })
+#define CHOOSE(number)                                                                 \
+  EACH({                                                                               \
+    other[k] = ENTRY(v) + (number) * len;                                              \
+    PREFETCH(other[k] + len - YESPOWER_BLOCK_LEN);                                     \
+    for (size_t at = 0; at < AHEAD; at += YESPOWER_BLOCK_LEN) PREFETCH(other[k] + at); \
+})
 
 POW_INLINE void NAME(hashes)(const yespower_parameters *parameters, const uint8_t *data, size_t data_len, void *scratch,
                              uint8_t *digests, const uint32_t n, const uint32_t r, const int lanes) {
   const size_t len = YESPOWER_ENTRY_LEN(r), distance = (n + (size_t)1) * len;
   uint8_t *const s = scratch, *const v = s + (size_t)lanes * YESPOWER_BOXES_LEN, *const last = v + n * len;
-  uint8_t key[LANES][SHA256_DIGEST_LEN], *other[LANES];
+  uint8_t keys[LANES][SHA256_DIGEST_LEN], *other[LANES];
   uint32_t j[LANES];
-  EACH(yespower_begin(parameters, data + (size_t)k * data_len, data_len, BOX(s), key[k]));
+  NAME(seed)(parameters, data, data_len, (size_t)lanes, s, YESPOWER_BOXES_LEN, keys);
   NAME(fill)(s, v, distance, lanes);
   NAME(boxes) boxes = {s, s + YESPOWER_BOX_LEN, s + 2 * YESPOWER_BOX_LEN, 0};
   for (uint8_t *pair = v; pair < v + len - YESPOWER_SEED_LEN; pair += YESPOWER_SEED_LEN)
@@ -153,14 +174,14 @@ POW_INLINE void NAME(hashes)(const yespower_parameters *parameters, const uint8_
   NAME(mix)(&boxes, v, NULL, v + len, len, distance, j, lanes, 0);
   NAME(mix)(&boxes, v + len, NULL, v + 2 * len, len, distance, j, lanes, 0);
   for (uint32_t i = 2; i < n; i++) {
-    CHOOSE(yespower_wrap(j[k], i));
+    CHOOSE(NAME(wrap)(j[k], i));
     NAME(mix)(&boxes, v + i * len, other, v + (i + 1) * len, len, distance, j, lanes, 0);
   }
   for (uint32_t left = YESPOWER_LOOPS(n); left; left--) {
     CHOOSE((size_t)(j[k] & (n - 1)));
     NAME(mix)(&boxes, last, other, last, len, distance, j, lanes, 1);
   }
-  EACH(yespower_end(ENTRY(last) + len - YESPOWER_BLOCK_LEN, key[k], digests + k * POW_DIGEST_LEN));
+  NAME(digest)(last + len - YESPOWER_BLOCK_LEN, distance, keys, (size_t)lanes, digests);
 }
 
 #if defined(ANY_PARAMETERS)

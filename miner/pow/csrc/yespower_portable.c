@@ -2,6 +2,14 @@
 #include "kernels.h"
 #include "pow_impl.h"
 
+#define NAME(verb) yespower_##verb##_portable
+#define ANY_PARAMETERS
+#define LANES 1
+#include "words_scalar.h"
+#include "yespower_ends.h"
+#undef V
+#undef XOR
+
 typedef struct {
   uint64_t first, second;
 } pair;
@@ -20,9 +28,6 @@ POW_INLINE void store(uint8_t *to, pair x) {
 
 POW_INLINE uint64_t multiply(uint64_t x) { return (x >> 32) * (uint32_t)x; }
 
-#define NAME(verb) yespower_##verb##_portable
-#define ANY_PARAMETERS
-#define LANES 1
 #define V pair
 #define LOAD(p) load(p)
 #define STORE(p, v) store(p, v)
@@ -35,8 +40,6 @@ POW_INLINE uint64_t multiply(uint64_t x) { return (x >> 32) * (uint32_t)x; }
 
 POW_INLINE pair xor_pair(pair a, pair b) { return (pair){a.first ^ b.first, a.second ^ b.second}; }
 POW_INLINE pair add_pair(pair a, pair b) { return (pair){a.first + b.first, a.second + b.second}; }
-
-#include "salsa20.h"
 
 static void salsa20_pairs(pair x[4]) {
   uint32_t words[16];

@@ -1,0 +1,14 @@
+/* Vectors of eight 32-bit words, in instructions of AVX2. */
+#define WORDS 8
+#define V __m256i
+#define SET1(x) _mm256_set1_epi32((int)(x))
+#define ADD32(a, b) _mm256_add_epi32(a, b)
+#define XOR(a, b) _mm256_xor_si256(a, b)
+#define AND(a, b) _mm256_and_si256(a, b)
+#define SHR32(x, n) _mm256_srli_epi32(x, n)
+#define SHL32(x, n) _mm256_slli_epi32(x, n)
+#define CH(e, f, g) XOR(g, AND(e, XOR(f, g)))
+#define XOR_ROTATED(x, y, n) XOR(XOR(x, SHL32(y, n)), SHR32(y, 32 - (n)))
+#define TURN(x, n) _mm256_shuffle_epi32(x, ((n) + 3) % 4 << 6 | ((n) + 2) % 4 << 4 | ((n) + 1) % 4 << 2 | (n))
+/* `x` is computed before what follows: gcc would keep more values than there are registers. */
+#define PIN(x) __asm__("" : "+x"(x))
