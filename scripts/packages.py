@@ -1,8 +1,8 @@
 """Build the source archive and the wheel, and install them into empty environments: `python scripts/packages.py PYTHON…`.
 
-The wheel serves every CPython from 3.11 on (stable ABI); each PYTHON installs it and mines a ticket, and the first also runs the tests
-of the kernels against it. The source archive is installed without a compiler, and mines a ticket too; where the kernels are
-required, that must fail.
+The source archive holds every file that git knows. The wheel serves every CPython from 3.11 on (stable ABI); each PYTHON installs
+it and mines a ticket, and the first also runs the tests of the kernels against it. The source archive is installed without a
+compiler, and mines a ticket too; where the kernels are required, that must fail.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import typing as t
 from pathlib import Path
@@ -66,6 +67,16 @@ def build(python: str, scratch: Path) -> tuple[Path, Path]:
     return archive, wheel
 
 
+def check_archive(archive: Path) -> None:
+    """End this program if the source archive lacks a file that git knows: its documentation and tests must run too."""
+    with tarfile.open(archive) as tar:
+        held = {name.partition("/")[2] for name in tar.getnames()}
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    left_out = sorted(set(listing.stdout.splitlines()) - held - {".gitignore"})
+    if left_out:
+        sys.exit(f"packages: the source archive lacks {', '.join(left_out)}; add them to MANIFEST.in")
+
+
 def smoke(python: Path, kind: str, scratch: Path) -> None:
     """Serve a gated page with what is installed, and mine a ticket there."""
     shutil.copy(ROOT / "scripts" / "smoke.py", scratch)
@@ -89,6 +100,7 @@ def main(pythons: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         archive, wheel = build(pythons[0], scratch)
+        check_archive(archive)
         for number, python in enumerate(pythons):
             print(f"--- the wheel on {python}", flush=True)
             installed = environment(python, scratch / f"wheel-{number}")
