@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
 import signal
@@ -251,6 +252,24 @@ def test_a_finished_dataset_is_not_built_again() -> None:
     built = path.stat().st_mtime_ns
     assert ethash.prepare_dataset(0) == path
     assert path.stat().st_mtime_ns == built
+
+
+@pytest.mark.parametrize("lacking", ["posix_fallocate", "sched_getaffinity"])
+def test_a_system_without_linuxs_calls_builds_a_dataset_too(
+    lacking: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, lacking)
+    dataset.build(place(), light())
+    assert bytes(dataset.open_place(place(), light()).rows) == light().items(0, 2 * PAGES)
+
+
+def test_a_file_system_that_reserves_no_room_holds_a_dataset_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_file: int, _from: int, _size: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    dataset.build(place(), light())
+    assert dataset.open_place(place(), light()).full
 
 
 BUILDING = """

@@ -6,6 +6,7 @@ finished one recomputes a sample of its items from the cache first.
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import struct
@@ -167,6 +168,11 @@ def available_memory() -> int | None:
     return int(found[0]) * 1024 if found else None
 
 
+def processors() -> int:
+    """Return how many processors this process may use, or, where the system does not say, how many there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 _opened: dict[tuple[int, int], Table] = {}
 
 
@@ -181,8 +187,7 @@ class _Part:
         if os.pread(descriptor, len(begins), 0) != begins:
             os.ftruncate(descriptor, 0)
             self._write(begins.ljust(HEADER_SIZE, b"\0"), 0)
-        os.posix_fallocate(descriptor, 0, HEADER_SIZE + place.size)
-        os.ftruncate(descriptor, HEADER_SIZE + place.size)
+        _reserve(descriptor, HEADER_SIZE + place.size)
 
     def unfinished(self, light: Table) -> list[int]:
         """Return the blocks that are not done, or not as they should be at their ends."""
@@ -197,7 +202,7 @@ class _Part:
     def save(self, block: int, made: bytearray) -> None:
         """Write a block, and only when it is on the disk the mark that it is."""
         self._write(made, HEADER_SIZE + self.range(block)[0] * ROW_SIZE)
-        os.fdatasync(self.descriptor)
+        os.fsync(self.descriptor)
         self._write(b"\1", MARKS_AT + block)
 
     def _ends_hold(self, block: int, light: Table) -> bool:
@@ -212,6 +217,17 @@ class _Part:
         while rest:
             written = os.pwrite(self.descriptor, rest, at)
             rest, at = rest[written:], at + written
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Give the file `size` bytes of the disk, so that a full one is noticed before anything is computed, where that can be done."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # a file system that cannot
+                raise
+    os.ftruncate(descriptor, size)
 
 
 def _build_rest(part: _Part, light: Table, threads: int | None, progress: Progress | None) -> None:
@@ -230,7 +246,7 @@ def _build_rest(part: _Part, light: Table, threads: int | None, progress: Progre
         part.save(block, made)
         return len(made)
 
-    with ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)), "ethash") as pool:
+    with ThreadPoolExecutor(threads or processors(), "ethash") as pool:
         blocks = [pool.submit(work, block) for block in todo]
         try:
             for finished in as_completed(blocks):
