@@ -77,7 +77,7 @@ def test_every_algorithm_and_compiled_path_is_known_here() -> None:
 
 def known() -> list[tuple[str, str]]:
     """Return what is compiled for this kind of processor, whatever this one can do."""
-    compiled_for_it = {path for _, path, _ in _kernels.kernels()}
+    compiled_for_it = {path for _, path, *_ in _kernels.kernels()}
     return [
         (name, path)
         for name, paths in NEEDS.items()
@@ -196,7 +196,7 @@ def test_whatever_is_bytes_can_be_hashed(name: str) -> None:
 
 
 def test_a_processor_that_lacks_something_gets_the_next_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [("sha256d", "avx512", False), ("sha256d", "sse2", True), ("scrypt", "sse2", True)]
+    rows = [("sha256d", "avx512", False, 16), ("sha256d", "sse2", True, 4), ("scrypt", "sse2", True, 3)]
     lesser = types.SimpleNamespace(kernels=lambda: rows, ethash_kernels=lambda: [("ethash", "avx2", False)])
     monkeypatch.setattr(compiled, "_kernels", lesser)
     assert [kernel.name for kernel in compiled.compiled_kernels("sha256d")] == ["sse2"]

@@ -13,7 +13,7 @@ except ImportError:  # pure Python: no compiler, or a system that the kernels ar
     _kernels = None  # type: ignore[assignment]
 
 FIRST_CHUNK = {"sha256d": 4096, "scrypt": 16, "neoscrypt": 4, "yespower": 2}
-"""Hashes that take about a millisecond on slow machines."""
+"""Hashes that take about a millisecond on slow machines, before a whole number of batches is made of them."""
 
 
 def compiled_kernels(algorithm: str) -> tuple[Kernel, ...]:
@@ -21,7 +21,9 @@ def compiled_kernels(algorithm: str) -> tuple[Kernel, ...]:
     if _kernels is None:
         return ()
     return tuple(
-        _kernel(name, path) for name, path, usable in _kernels.kernels() if usable and name == algorithm
+        _kernel(name, path, lanes)
+        for name, path, usable, lanes in _kernels.kernels()
+        if usable and name == algorithm
     )
 
 
@@ -29,10 +31,11 @@ def absent_paths() -> tuple[tuple[str, str], ...]:
     """Return (algorithm, path) of the kernels that were compiled and that this processor cannot run."""
     if _kernels is None:
         return ()
-    return tuple(row[:2] for row in (*_kernels.kernels(), *_kernels.ethash_kernels()) if not row[2])
+    rows = [row[:3] for row in _kernels.kernels()] + _kernels.ethash_kernels()
+    return tuple((algorithm, path) for algorithm, path, usable in rows if not usable)
 
 
-def _kernel(algorithm: str, path: str) -> Kernel:
+def _kernel(algorithm: str, path: str, lanes: int) -> Kernel:
     def hash_(data: bytes, **_: object) -> bytes:
         try:
             return _kernels.hash(algorithm, path, bytes(data))
@@ -48,4 +51,5 @@ def _kernel(algorithm: str, path: str) -> Kernel:
         except ValueError as error:
             raise BadLength(f"{error}.") from error
 
-    return Kernel(path, t.cast(t.Any, hash_), t.cast(t.Any, scan), True, FIRST_CHUNK[algorithm])
+    first = max(1, FIRST_CHUNK[algorithm] // lanes) * lanes
+    return Kernel(path, t.cast(t.Any, hash_), t.cast(t.Any, scan), True, first, lanes)

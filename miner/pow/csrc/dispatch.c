@@ -12,74 +12,77 @@
 
 #define ANY_LEN 0, SIZE_MAX
 
+#define SHA256D(path, features, lanes, one) \
+  {"sha256d", #path, features, lanes, 0, ANY_LEN, sha256d_hash_##path, one, sha256d_scan_##path}
+
 /* Below 64 bytes the published NeoScrypt reads beyond its input, and of more than 256 it ignores the rest: no digest is
  * agreed on. */
-#define NEOSCRYPT(path, features, lanes)                                                                             \
+#define NEOSCRYPT(path, features, lanes, one)                                                                        \
   {                                                                                                                  \
     "neoscrypt", #path, features, lanes, NEOSCRYPT_SCRATCH_LEN(lanes), NEOSCRYPT_PRF_INPUT_LEN, NEOSCRYPT_KDF_LEN,   \
-        neoscrypt_hash_##path, NULL                                                                                  \
+        neoscrypt_hash_##path, one, NULL                                                                             \
   }
 
-/* Scans hash `at_once` messages, single shares only as many as a vector has lanes for them. */
-#define SCRYPT(path, features, lanes, at_once) \
-  {"scrypt", #path, features, lanes, (at_once) * SCRYPT_V_LEN, ANY_LEN, scrypt_hash_##path, scrypt_scan_##path}
+#define SCRYPT(path, features, lanes, one) \
+  {"scrypt", #path, features, lanes, (lanes) * SCRYPT_V_LEN, ANY_LEN, scrypt_hash_##path, one, NULL}
 
-/* Scans hash two messages, since the chain of one waits most of the time; a single share is hashed alone. */
-#define YESPOWER_SCRATCH(lanes) YESPOWER_SCRATCH_LEN(YESPOWER_N, YESPOWER_R, lanes)
-#define YESPOWER(path, features) \
-  {"yespower", #path, features, 1, YESPOWER_SCRATCH(2), ANY_LEN, yespower_hash_##path, yespower_scan_##path}
+#define YESPOWER(path, features, lanes, one)                                                                  \
+  {                                                                                                           \
+    "yespower", #path, features, lanes, YESPOWER_SCRATCH_LEN(YESPOWER_N, YESPOWER_R, lanes), ANY_LEN,         \
+        yespower_hash_##path, one, NULL                                                                       \
+  }
 
 /* A module for WebAssembly has one algorithm and one path: its build leaves the other algorithms out. */
 const pow_kernel pow_kernels[] = {
 #if !defined(POW_NO_SHA256D)
 #if POW_X86
-    {"sha256d", "avx512", POW_AVX512, 16, 0, ANY_LEN, sha256d_hash_avx512, sha256d_scan_avx512},
-    {"sha256d", "shani", POW_SHA, 3, 0, ANY_LEN, sha256d_hash_shani, sha256d_scan_shani},
-    {"sha256d", "avx2", POW_AVX2, 8, 0, ANY_LEN, sha256d_hash_avx2, sha256d_scan_avx2},
-    {"sha256d", "sse2", POW_SSE2, 4, 0, ANY_LEN, sha256d_hash_sse2, sha256d_scan_sse2},
+    SHA256D(avx512, POW_AVX512, 16, sha256d_one),
+    SHA256D(shani, POW_SHA, 3, NULL),
+    SHA256D(avx2, POW_AVX2, 8, sha256d_one),
+    SHA256D(sse2, POW_SSE2, 4, sha256d_one),
 #endif
 #if defined(__wasm_simd128__)
-    {"sha256d", "simd128", POW_SIMD128, 4, 0, ANY_LEN, sha256d_hash_simd128, sha256d_scan_simd128},
+    SHA256D(simd128, POW_SIMD128, 4, sha256d_one),
 #else
-    {"sha256d", "portable", 0, 1, 0, ANY_LEN, sha256d_hash_portable, sha256d_scan_portable},
+    SHA256D(portable, 0, 1, NULL),
 #endif
 #endif
 #if !defined(POW_NO_NEOSCRYPT)
 #if POW_X86
-    NEOSCRYPT(avx512, POW_AVX512, 16),
-    NEOSCRYPT(avx2, POW_AVX2, 8),
-    NEOSCRYPT(sse2, POW_SSE2, 4),
+    NEOSCRYPT(avx512, POW_AVX512, 16, neoscrypt_hash_portable),
+    NEOSCRYPT(avx2, POW_AVX2, 8, neoscrypt_hash_portable),
+    NEOSCRYPT(sse2, POW_SSE2, 4, neoscrypt_hash_portable),
 #endif
 #if defined(__wasm_simd128__)
-    NEOSCRYPT(simd128, POW_SIMD128, 4),
+    NEOSCRYPT(simd128, POW_SIMD128, 4, NULL),
 #else
-    NEOSCRYPT(portable, 0, 1),
+    NEOSCRYPT(portable, 0, 1, NULL),
 #endif
 #endif
 #if !defined(POW_NO_SCRYPT)
 #if POW_X86
-    SCRYPT(avx512, POW_AVX512, 4, 12),
-    SCRYPT(avx2, POW_AVX2, 2, 6),
-    SCRYPT(sse2, POW_SSE2, 1, 3),
+    SCRYPT(avx512, POW_AVX512, 12, scrypt_one_sse2),
+    SCRYPT(avx2, POW_AVX2, 6, scrypt_one_sse2),
+    SCRYPT(sse2, POW_SSE2, 3, scrypt_one_sse2),
 #endif
 #if defined(__wasm_simd128__)
-    SCRYPT(simd128, POW_SIMD128, 1, 3),
+    SCRYPT(simd128, POW_SIMD128, 3, scrypt_one_simd128),
 #else
-    {"scrypt", "portable", 0, 1, SCRYPT_V_LEN, ANY_LEN, scrypt_hash_portable, NULL},
+    SCRYPT(portable, 0, 1, NULL),
 #endif
 #endif
 #if !defined(POW_NO_YESPOWER)
 #if POW_X86
-    YESPOWER(avx512, POW_AVX512VL),
-    YESPOWER(sse2, POW_SSE2),
+    YESPOWER(avx512, POW_AVX512VL, 2, yespower_one_avx512),
+    YESPOWER(sse2, POW_SSE2, 2, yespower_one_sse2),
 #endif
 #if defined(__wasm_simd128__)
-    YESPOWER(simd128, POW_SIMD128),
+    YESPOWER(simd128, POW_SIMD128, 2, yespower_one_simd128),
 #else
-    {"yespower", "portable", 0, 1, YESPOWER_SCRATCH(1), ANY_LEN, yespower_hash_portable, NULL},
+    YESPOWER(portable, 0, 1, NULL),
 #endif
 #endif
-    {NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL},
+    {NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL},
 };
 
 #define ETHASH(path) \

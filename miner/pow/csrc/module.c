@@ -67,7 +67,7 @@ static int check_len(const pow_kernel *kernel, Py_ssize_t len) {
   return 0;
 }
 
-PyDoc_STRVAR(kernels_doc, "kernels() -> [(algorithm, path, usable here)], for each algorithm the fastest first.");
+PyDoc_STRVAR(kernels_doc, "kernels() -> [(algorithm, path, usable here, messages at once)], for each algorithm the fastest first.");
 
 static PyObject *kernels(PyObject *self, PyObject *ignored) {
   (void)self, (void)ignored;
@@ -75,7 +75,7 @@ static PyObject *kernels(PyObject *self, PyObject *ignored) {
   PyObject *list = PyList_New(0);
   for (const pow_kernel *kernel = pow_kernels; list && kernel->algorithm; kernel++) {
     PyObject *usable = (kernel->features & features) == kernel->features ? Py_True : Py_False;
-    PyObject *item = Py_BuildValue("(ssO)", kernel->algorithm, kernel->path, usable);
+    PyObject *item = Py_BuildValue("(ssOn)", kernel->algorithm, kernel->path, usable, (Py_ssize_t)kernel->lanes);
     if (!item || PyList_Append(list, item)) Py_CLEAR(list);
     Py_XDECREF(item);
   }

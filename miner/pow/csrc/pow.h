@@ -57,7 +57,8 @@ typedef struct {
   size_t scratch_len;       /* bytes; 0 where none is needed */
   size_t len_min, len_max;  /* of a message; len_max is SIZE_MAX where any length will do */
   pow_hash_lanes *hash;
-  pow_scan *scan;           /* NULL: by `hash`, nonce by nonce */
+  pow_hash_lanes *hash_one; /* as `hash` of one message, where one alone is faster in another way; else NULL */
+  pow_scan *scan;           /* NULL: by `hash` */
 } pow_kernel;
 
 /* Every kernel that was compiled, for each algorithm the fastest first; the last has no path. */
@@ -66,7 +67,8 @@ extern const pow_kernel pow_kernels[];
 /* The features of the processor that runs this, as far as the operating system lets us use them. */
 unsigned pow_features(void);
 
-/* Hash one message, whose length the kernel allows; `copies` has room for one in each lane. */
+/* Hash one message, whose length the kernel allows, in the way that is fastest for one: what verifying a share takes. `copies` has room
+ * for one in each lane. */
 void pow_hash(const pow_kernel *kernel, const uint8_t *data, size_t len, uint8_t *copies, void *scratch,
               uint8_t digest[POW_DIGEST_LEN]);
 

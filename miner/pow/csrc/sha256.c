@@ -32,3 +32,10 @@ void sha256(const uint8_t *data, size_t len, uint8_t digest[SHA256_DIGEST_LEN]) 
   NAME(finish)(s, data, len, len, 1, 0, 0);
   NAME(store)(digest, SHA256_DIGEST_LEN, s, 1);
 }
+
+void sha256d_one(const uint8_t *data, size_t len, void *scratch, uint8_t *digest) {
+  (void)scratch;
+  uint8_t once[SHA256_DIGEST_LEN];
+  sha256(data, len, once);
+  sha256(once, sizeof once, digest);
+}

@@ -16,4 +16,7 @@ void sha256_compress(uint32_t state[8], const uint32_t block[16]);
 
 void sha256(const uint8_t *data, size_t len, uint8_t digest[SHA256_DIGEST_LEN]);
 
+/* SHA-256 of SHA-256; a kernel's hash_one, without scratch memory. */
+void sha256d_one(const uint8_t *data, size_t len, void *scratch, uint8_t *digest);
+
 #endif

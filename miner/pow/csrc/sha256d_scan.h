@@ -23,7 +23,7 @@ uint64_t NAME(scan)(const pow_job *job, uint64_t start, uint64_t count, void *sc
         uint8_t blob[POW_BLOB_MAX_LEN], digest[POW_DIGEST_LEN];
         memcpy(blob, job->blob, job->len);
         pow_put_nonce(blob, job, nonce + lane);
-        sha256(blob, job->len, digest), sha256(digest, sizeof digest, digest);
+        sha256d_one(blob, job->len, scratch, digest);
         pow_offer(hits, job, nonce + lane, digest);
       }
     done += used;

@@ -42,6 +42,6 @@ typedef struct {
 typedef void yespower_hash(const yespower_parameters *parameters, const uint8_t *data, size_t len, void *scratch,
                            uint8_t digest[POW_DIGEST_LEN]);
 
-yespower_hash yespower_any_portable, yespower_any_sse2;
+yespower_hash yespower_any_portable, yespower_any_sse2, yespower_any_avx512, yespower_any_simd128;
 
 #endif

@@ -5,7 +5,7 @@
  * is which, is the same for all of them. The including file defines
  *
  *   NAME(verb)                 the name of a function of this kernel
- *   LANES                      how many hashes a scan runs at once
+ *   LANES                      how many messages NAME(hash) takes at once
  *   V                          a type of 128 bits: two numbers of 64 bits, or four words
  *   LOAD(p), STORE(p, v), XOR(a, b), ADD64(a, b)
  *   MULTIPLY(x)                the product of the two words of each number
@@ -13,7 +13,7 @@
  *   PREFETCH(p)                have the cache line of `p` fetched
  *
  * and either SALSA20_2(x), the Salsa20 core with one double round of four V, or ADD32(a, b) and what salsa20_rows.h
- * names; and ANY_PARAMETERS if it has the hash with other parameters than those of local work.
+ * names.
  */
 
 /* Bring an index into the range 0 to i - 1: modulo the largest power of two that is not above `i`, counted from the
@@ -184,28 +184,17 @@ POW_INLINE void NAME(hashes)(const yespower_parameters *parameters, const uint8_
   NAME(digest)(last + len - YESPOWER_BLOCK_LEN, distance, keys, (size_t)lanes, digests);
 }
 
-#if defined(ANY_PARAMETERS)
-
 void NAME(any)(const yespower_parameters *parameters, const uint8_t *data, size_t len, void *scratch,
                uint8_t digest[POW_DIGEST_LEN]) {
   NAME(hashes)(parameters, data, len, scratch, digest, parameters->n, parameters->r, 1);
 }
 
-#endif
-
-/* One hash, so that checking a share takes no longer than it must. */
 void NAME(hash)(const uint8_t *data, size_t len, void *scratch, uint8_t *digests) {
-  NAME(hashes)(&yespower_local, data, len, scratch, digests, YESPOWER_N, YESPOWER_R, 1);
-}
-
-#if LANES > 1
-
-static void NAME(many)(const uint8_t *data, size_t len, void *scratch, uint8_t *digests) {
   NAME(hashes)(&yespower_local, data, len, scratch, digests, YESPOWER_N, YESPOWER_R, LANES);
 }
 
-uint64_t NAME(scan)(const pow_job *job, uint64_t start, uint64_t count, void *scratch, pow_hits *hits) {
-  return pow_scan_by_hash(NAME(many), LANES, job, start, count, scratch, hits);
+#if LANES > 1
+void NAME(one)(const uint8_t *data, size_t len, void *scratch, uint8_t *digests) {
+  NAME(any)(&yespower_local, data, len, scratch, digests);
 }
-
 #endif

@@ -3,7 +3,6 @@
 #include "pow_impl.h"
 
 #define NAME(verb) yespower_##verb##_portable
-#define ANY_PARAMETERS
 #define LANES 1
 #include "words_scalar.h"
 #include "yespower_ends.h"

@@ -6,7 +6,6 @@
 #include <emmintrin.h>
 
 #define NAME(verb) yespower_##verb##_sse2
-#define ANY_PARAMETERS
 #include "words_sse2.h"
 #include "yespower_x86.h"
 #endif
