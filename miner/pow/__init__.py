@@ -6,14 +6,7 @@
 Needs the standard library only, and nothing else of this distribution.
 """
 
-from miner.pow.errors import (
-    BadLength,
-    BadRange,
-    NotCompiled,
-    PowError,
-    UnknownAlgorithm,
-    UnknownImplementation,
-)
+from miner.pow.errors import BadLength, BadRange, PowError, UnknownAlgorithm, UnknownImplementation
 from miner.pow.ethash import ETHASH
 from miner.pow.neoscrypt import NEOSCRYPT
 from miner.pow.registry import Algorithm, Algorithms, Kernel, Scan, expected_hashes, target_for
@@ -37,7 +30,6 @@ __all__ = [
     "BadLength",
     "BadRange",
     "Kernel",
-    "NotCompiled",
     "PowError",
     "Scan",
     "UnknownAlgorithm",
