@@ -14,7 +14,7 @@ import reference_ethash as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miner.pow import ALGORITHMS, BadLength, BadRange, PowError, target_for
+from miner.pow import ALGORITHMS, BadLength, BadRange, PowError, UnknownImplementation, target_for
 
 pytest.importorskip("miner.pow._kernels", reason="the kernels were not compiled here")
 
@@ -272,6 +272,13 @@ def test_a_false_mix_is_refused_even_where_its_digest_meets_the_target() -> None
     assert ethash.check_share(0, HEADER, 5, bytes(32), 2**256 - 1) is None
 
 
+def test_the_environment_chooses_the_path_that_checks_a_share_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    mix, _ = ethash.hashimoto_light(0, HEADER, 5)
+    monkeypatch.setenv("TICKETMINER_KERNEL", "vax")
+    with pytest.raises(UnknownImplementation, match="unset TICKETMINER_KERNEL"):
+        ethash.check_share(0, HEADER, 5, mix, 2**256 - 1)
+
+
 def test_garbage_is_refused_without_a_look_at_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKETMINER_ETHASH_DIR", "/nonexistent")
     assert ethash.check_share(0, HEADER, 5, bytes(32), target_for(2**40)) is None
@@ -359,10 +366,12 @@ def test_without_compiled_code_ethash_is_not_offered_and_says_why() -> None:
         "print('ethash' in ALGORITHMS, ethash.cache_size(0))\n"
         "try: ethash.seed_hash(1)\n"
         "except ethash.NotCompiled as error: print(error)\n"
+        "try: ethash.ETHASH.hash(bytes(40), epoch=0)\n"
+        "except ethash.NotCompiled as error: print(error)\n"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert said.startswith("False 16776896\n")
-    assert "install a C compiler" in said
+    assert said.count("install a C compiler") == 2
 
 
 def test_every_error_of_ethash_is_one_of_hashing() -> None:

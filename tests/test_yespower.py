@@ -128,7 +128,7 @@ def test_without_compiled_code_the_algorithm_is_not_offered() -> None:
         "import sys; sys.modules['miner.pow._kernels'] = None; import miner.pow.yespower as y, miner.pow as pow\n"
         "print('yespower' in pow.ALGORITHMS)\n"
         "try: y.yespower(b'')\n"
-        "except pow.UnknownAlgorithm as error: print(error)"
+        "except pow.NotCompiled as error: print(error)"
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert told.startswith("False\n")

@@ -6,7 +6,14 @@
 Needs the standard library only, and nothing else of this distribution.
 """
 
-from miner.pow.errors import BadLength, BadRange, PowError, UnknownAlgorithm, UnknownImplementation
+from miner.pow.errors import (
+    BadLength,
+    BadRange,
+    NotCompiled,
+    PowError,
+    UnknownAlgorithm,
+    UnknownImplementation,
+)
 from miner.pow.ethash import ETHASH
 from miner.pow.neoscrypt import NEOSCRYPT
 from miner.pow.registry import Algorithm, Algorithms, Kernel, Scan, expected_hashes, target_for
@@ -30,6 +37,7 @@ __all__ = [
     "BadLength",
     "BadRange",
     "Kernel",
+    "NotCompiled",
     "PowError",
     "Scan",
     "UnknownAlgorithm",

@@ -5,12 +5,8 @@ from __future__ import annotations
 import typing as t
 
 from miner.pow.errors import BadLength
+from miner.pow.extension import _kernels
 from miner.pow.registry import Hits, Kernel
-
-try:
-    from miner.pow import _kernels
-except ImportError:  # pure Python: no compiler, or a system that the kernels are not written for
-    _kernels = None  # type: ignore[assignment]
 
 FIRST_CHUNK = {"sha256d": 4096, "scrypt": 16, "neoscrypt": 4, "yespower": 2}
 """Hashes that take about a millisecond on slow machines, before a whole number of batches is made of them."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import time
 import typing as t
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from miner.pow.errors import BadRange, PowError, UnknownAlgorithm, UnknownImplementation
+from miner.pow.errors import BadRange, PowError, UnknownAlgorithm, UnknownImplementation, not_compiled
 
 Hits = list[tuple[int, bytes]]
 Stop = Callable[[], object]
@@ -109,15 +109,10 @@ class Algorithm:
         The environment variable ``TICKETMINER_KERNEL`` names another default.
 
         :raises UnknownImplementation: this machine has no such kernel.
+        :raises NotCompiled: there is none at all.
         """
-        wanted = implementation or os.environ.get("TICKETMINER_KERNEL") or None
-        for kernel in self.kernels:
-            if wanted in (None, kernel.name):
-                return kernel
-        raise UnknownImplementation(
-            f"{self.name} has no implementation {wanted!r} here; choose from {', '.join(self.implementations)}, or leave "
-            "it out" + ("." if implementation else " (unset TICKETMINER_KERNEL).")
-        )
+        name = choose(self.name, self.implementations, implementation)
+        return next(kernel for kernel in self.kernels if kernel.name == name)
 
     def hash(
         self,
@@ -131,6 +126,8 @@ class Algorithm:
         """Return the raw 32-byte digest of `data`.
 
         :param seed: with `epoch` and `epoch_length`, what ethash needs; other algorithms ignore all three.
+        :raises BadLength: the algorithm takes no data of this length (neoscrypt: 64 to 256 bytes; ethash: 40; others: any).
+        :raises BadEpoch, TableMissing, TableBusy: ethash alone, where no cache can be had; see :mod:`miner.pow.ethash`.
         :raises UnknownImplementation: this machine has no such kernel.
         """
         kernel = self.kernel(implementation)
@@ -170,6 +167,7 @@ class Algorithm:
         :param progress: called with the number of hashes since its last call, every 5 ms or so and at the end.
         :raises BadRange: the nonce does not fit the blob, or the slice leaves the nonce's range.
         :raises PowError: `target` is not a 256-bit number.
+        :raises BadLength, BadEpoch, TableMissing, TableBusy: as :meth:`hash` does; compiled kernels search blobs of up to 128 bytes.
         :raises UnknownImplementation: this machine has no such kernel.
         """
         kernel = self.kernel(implementation)
@@ -209,6 +207,23 @@ class Algorithms(dict[str, Algorithm]):
         raise UnknownAlgorithm(
             f"There is no algorithm {name!r} here; this installation has {', '.join(sorted(self))}."
         )
+
+
+def choose(algorithm: str, here: Sequence[str], implementation: str | None) -> str:
+    """Return `implementation`, or else the one that ``TICKETMINER_KERNEL`` names, or else the first of those `here`.
+
+    :raises UnknownImplementation: it is not here.
+    :raises NotCompiled: none is.
+    """
+    wanted = implementation or os.environ.get("TICKETMINER_KERNEL")
+    if not here:
+        raise not_compiled(algorithm)
+    if wanted and wanted not in here:
+        raise UnknownImplementation(
+            f"{algorithm} has no implementation {wanted!r} here; choose from {', '.join(here)}, or leave it out"
+            + ("." if implementation else " (unset TICKETMINER_KERNEL).")
+        )
+    return wanted or here[0]
 
 
 def target_for(expected_hashes: int) -> int:

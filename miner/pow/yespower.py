@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-from miner.pow.compiled import compiled_kernels
-from miner.pow.errors import PowError, UnknownAlgorithm
-from miner.pow.registry import Algorithm
+import typing as t
 
-try:
-    from miner.pow import _kernels
-except ImportError:
-    _kernels = None  # type: ignore[assignment]
+from miner.pow.compiled import compiled_kernels
+from miner.pow.errors import PowError
+from miner.pow.extension import extension
+from miner.pow.registry import Algorithm
 
 PERSONALISATION = b"ticketminer local v1"
 """Keeps the shares of `local` work apart from those of every coin."""
@@ -28,13 +26,12 @@ def yespower(data: bytes, *, N: int = 1024, r: int = 8, pers: bytes = PERSONALIS
     :param r: 8 to 32.
     :raises PowError: `N` or `r` is none of these.
     :raises MemoryError: there are not so many bytes.
-    :raises UnknownAlgorithm: nothing was compiled here.
+    :raises NotCompiled: nothing was compiled here.
     """
-    if _kernels is None:
-        raise UnknownAlgorithm("yespower needs the compiled kernels; install a C compiler, then this again.")
+    kernels = extension("yespower")
     if N < 0 or r < 0:
         raise PowError("N and r are positive numbers.")
     try:
-        return _kernels.yespower(bytes(data), N, r, bytes(pers))
+        return t.cast(bytes, kernels.yespower(bytes(data), N, r, bytes(pers)))
     except (ValueError, OverflowError) as error:
         raise PowError(f"{error}.") from error

@@ -10,11 +10,11 @@ within microseconds and never builds anything. A miner calls :func:`prepare`, or
 
 from __future__ import annotations
 
-from miner.pow.errors import BadLength
+from miner.pow.errors import BadLength, NotCompiled
 from miner.pow.ethash.algorithm import ETHASH, with_table
 from miner.pow.ethash.cache import computed, load, prepare
 from miner.pow.ethash.dataset import close_dataset, open_dataset, prepare_dataset
-from miner.pow.ethash.errors import BadEpoch, NotCompiled, TableBusy, TableMissing
+from miner.pow.ethash.errors import BadEpoch, TableBusy, TableMissing
 from miner.pow.ethash.files import default_folder
 from miner.pow.ethash.kernels import compiled
 from miner.pow.ethash.sizes import EPOCH_LENGTH, EPOCHS, cache_size, dataset_size, epoch_of_seed, seed_hash

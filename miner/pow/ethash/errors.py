@@ -3,7 +3,6 @@
 ::
 
     PowError
-    ├── NotCompiled      the kernels are absent, and nothing else computes ethash
     ├── BadEpoch         an epoch that does not exist, or none where one is needed
     └── TableMissing     a cache or dataset is not there (or was damaged and set aside)
         └── TableBusy    another process is building it
@@ -14,10 +13,6 @@ Besides them, building raises MemoryError where there is no memory, and OSError 
 from __future__ import annotations
 
 from miner.pow.errors import PowError
-
-
-class NotCompiled(PowError):
-    """This installation has no compiled kernels."""
 
 
 class BadEpoch(PowError):
