@@ -7,7 +7,7 @@ import typing as t
 from miner.pow.errors import not_compiled
 
 try:
-    from miner.pow import _kernels
+    from miner.pow import _kernels as _kernels
 except ImportError:  # pure Python: no compiler, or a system that the kernels are not written for
     _kernels = None  # type: ignore[assignment]
 
