@@ -66,7 +66,12 @@ ALGORITHMS = {
     "sha256d": Module("sha256d_portable.c", "sha256d_simd128.c", ("sha256.c",)),
     "neoscrypt": Module("neoscrypt_portable.c", "neoscrypt_simd128.c", scratch=(33_600, 134_400)),
     "scrypt": Module("scrypt_portable.c", "scrypt_simd128.c", ("sha256.c",), (131_072, 393_216)),
-    "yespower": Module("yespower_portable.c", "yespower_simd128.c", ("sha256.c",), (1_147_904, 2_295_808)),
+    "yespower": Module(
+        "yespower_portable.c",
+        "yespower_simd128.c",
+        ("sha256.c", "wasm_yespower.c"),
+        scratch=(1_147_904, 2_295_808),
+    ),
     "ethash": Module(
         "ethash_portable.c",
         "ethash_simd128.c",

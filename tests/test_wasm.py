@@ -15,6 +15,7 @@ import pytest
 from conftest import missing
 
 from miner.pow import ALGORITHMS, target_for
+from miner.pow.yespower import yespower
 from scripts import wasm
 
 HERE = Path(__file__).parent
@@ -94,7 +95,7 @@ class Slice(t.NamedTuple):
 
 
 def published(name: str) -> list[tuple[bytes, str]]:
-    """Return (message, digest) of every vector of the function that miners call by `name`."""
+    """Return (message, digest) of every vector of the function that miners call by `name`, of yespower that of local work."""
     cases = json.loads((HERE / "vectors" / f"{name}.json").read_text())["cases"]
     if name == "yespower":
         mine = (1024, 8, PERSONALISATION)
@@ -149,6 +150,64 @@ def test_a_nonce_may_stand_anywhere(name: str, level: str) -> None:
         for offset, size in ((0, 1), (13, 3), (70, 8), (76, 2), (92, 8))
     ]
     assert run(name, level, [s.request() for s in slices]) == [s.answer(name) for s in slices]
+
+
+def parameters_of(n: int, r: int, personalisation: bytes) -> dict[str, object]:
+    return {"op": "parameters", "n": n, "r": r, "personalisation": personalisation.hex()}
+
+
+every_level = pytest.mark.parametrize("level", wasm.LEVELS)
+
+
+@every_level
+def test_yespower_takes_the_parameters_of_every_published_vector(level: str) -> None:
+    cases = json.loads((HERE / "vectors" / "yespower.json").read_text())["cases"]
+    requests = [
+        request
+        for case in cases
+        for request in (
+            parameters_of(case["N"], case["r"], case["pers_utf8"].encode()),
+            hash_of(bytes.fromhex(case["input_hex"])),
+        )
+    ]
+    answers = run("yespower", level, requests)
+    assert answers == [answer for case in cases for answer in ({}, {"digest": case["hash_hex"]})]
+
+
+@every_level
+def test_yespower_with_other_parameters_is_that_of_python(level: str) -> None:
+    chance, blob = random.Random(level), bytes(range(84))
+    drawn = [(1024, 9, b""), (2048, 31, chance.randbytes(256)), (1024, 8, chance.randbytes(65))]
+    for n, r, personalisation in drawn:
+        slice_ = Slice(blob, 5, 3, 1)
+        answers = run("yespower", level, [parameters_of(n, r, personalisation), slice_.request()])
+        messages = [blob[:76] + nonce.to_bytes(8, "little") for nonce in range(5, 8)]
+        digests = [yespower(message, N=n, r=r, pers=personalisation).hex() for message in messages]
+        assert answers[1]["hits"] == [[str(5 + number), digest] for number, digest in enumerate(digests)]
+
+
+@every_level
+def test_parameters_that_are_none_leave_those_of_before(level: str) -> None:
+    blob, other = bytes(84), parameters_of(1024, 8, b"other")
+    none = [(1000, 8), (512, 8), (2**20, 8), (1024, 7), (1024, 33)]
+    wrong = [parameters_of(n, r, b"") for n, r in none] + [parameters_of(1024, 8, bytes(257))]
+    answers = run("yespower", level, [other, *wrong, hash_of(blob)])
+    assert answers[1:-1] == [{"error": "no such parameters"}] * len(wrong)
+    assert answers[-1] == {"digest": yespower(blob, pers=b"other").hex()}
+
+
+@every_level
+def test_the_parameters_of_local_work_return(level: str) -> None:
+    blob, local = bytes(84), parameters_of(0, 0, b"")
+    answers = run("yespower", level, [parameters_of(2048, 8, b""), local, hash_of(blob)])
+    assert answers == [{}, {}, {"digest": yespower(blob).hex()}]
+
+
+@every_level
+def test_parameters_for_which_there_is_no_memory_are_refused(level: str) -> None:
+    refused = {"error": "no such parameters"}
+    ask = [{"op": "grow", "pages": 40_000}, parameters_of(512 * 1024, 32, b""), hash_of(bytes(84))]
+    assert run("yespower", level, ask)[1:] == [refused, {"digest": yespower(bytes(84)).hex()}]
 
 
 def test_more_hits_than_there_is_room_for_come_in_several_calls() -> None:

@@ -5,6 +5,9 @@
 //   {"op": "hash", "data": HEX}                          {"digest": HEX}, or {"error": …}
 //   {"op": "scan", "blob": HEX, "limit": HEX, "start": "DECIMAL", "count": N, "nonce_at": N, "nonce_len": N}
 //                                                        {"hits": [["DECIMAL", HEX], …], "hashes": N}, or {"error": …}
+//   {"op": "parameters", "n": N, "r": N, "personalisation": HEX}
+//                                                        {} or {"error": …}; of yespower, for the requests that follow
+//   {"op": "grow", "pages": N}                           {}: has the memory grow, of which there are 65536 pages
 //   {"op": "rate", "blob": HEX, …, "seconds": N}         {"rate": R, "best": R}: hashes a second in slices of some 10 ms, all
 //                                                        of them and the best one
 //
@@ -23,6 +26,10 @@ class Kernel {
     const module = new WebAssembly.Module(readFileSync(file));
     if (WebAssembly.Module.imports(module).length) throw new Error("a module must need nothing from its page");
     this.exports = new WebAssembly.Instance(module).exports;
+    this.look();
+  }
+
+  look() {
     this.io = this.view(this.exports.io_at(), 336);
     this.hits = this.view(this.exports.hits_at(), 64 * HIT_BYTES);
   }
@@ -31,6 +38,20 @@ class Kernel {
     return Object.assign(new DataView(this.exports.memory.buffer, at, size), {
       take: (from, to) => new Uint8Array(this.exports.memory.buffer, at + from, to - from),
     });
+  }
+
+  parameters({ n, r, personalisation }) {
+    const string = bytes(personalisation);
+    if (string.length <= 256) this.io.take(0, 256).set(string);
+    const taken = this.exports.parameters(n, r, string.length);
+    this.look(); // growing detaches what looked at memory
+    return taken ? {} : { error: "no such parameters" };
+  }
+
+  grow({ pages }) {
+    this.exports.memory.grow(pages);
+    this.look();
+    return {};
   }
 
   hash({ data }) {

@@ -1,32 +1,34 @@
-/* A kernel as a WebAssembly module, for one worker in a page: no imports, no glue, and memory that never grows, so that a view of it
- * stays valid. The first kernel in the table of this build is the one; ethash, which needs a cache, has wasm_ethash.c instead.
+/* A kernel as a WebAssembly module, for one worker in a page: no imports, no glue, and memory that does not grow (but for yespower's
+ * `parameters`), so that a view of it stays valid. The first kernel in the table of this build is the one; ethash, which needs a cache,
+ * has wasm_ethash.c instead.
  *
  * A worker calls `scan` for some 10 ms of hashes at a time: V8 puts its better code in place only for the next call, and between two
  * calls a job can end.
  */
 #if defined(__wasm__)
+#include "wasm.h"
+
 #include "pow_impl.h"
 
-#define EXPORT(name) __attribute__((export_name(#name))) name
+enum { HITS_ROOM = 64 };
 
-enum { MESSAGE_MAX_LEN = 256, HITS_ROOM = 64 };
-
-/* What the page writes before a call and reads after it; numbers are little-endian. */
-static struct {
-  uint8_t blob[MESSAGE_MAX_LEN];  /* at 0: the message of `hash`; of a search, the blob */
-  uint8_t limit[POW_DIGEST_LEN];  /* at 256, little-endian */
-  uint8_t digest[POW_DIGEST_LEN]; /* at 288: what `hash` returns */
-  uint64_t start;                 /* at 320: the first nonce of `scan` */
-  uint64_t done;                  /* at 328: how many nonces `scan` tried */
-} io;
+wasm_io io;
 
 static pow_job job;
 static pow_hit found[HITS_ROOM];
 static uint8_t copies[POW_LANES_MAX * MESSAGE_MAX_LEN];
 static POW_ALIGNED(POW_SCRATCH_ALIGN) uint8_t scratch[POW_WASM_SCRATCH_LEN + 1];
 
+static const pow_kernel *kernel = pow_kernels;
+static void *kernel_scratch = scratch;
+
+void wasm_use(const pow_kernel *other, void *its_scratch) {
+  kernel = other ? other : pow_kernels;
+  kernel_scratch = other ? its_scratch : scratch;
+  job.len = 0;
+}
+
 static int takes(uint32_t len) {
-  const pow_kernel *kernel = pow_kernels;
   return len >= kernel->len_min && len <= kernel->len_max && kernel->scratch_len <= POW_WASM_SCRATCH_LEN;
 }
 
@@ -38,7 +40,7 @@ uint32_t EXPORT(hits_at)(void) { return (uint32_t)(uintptr_t)found; }
 /* Hash the first `len` bytes of `blob` into `digest`; return 0 when the algorithm takes no such length. */
 uint32_t EXPORT(hash)(uint32_t len) {
   if (len > MESSAGE_MAX_LEN || !takes(len)) return 0;
-  pow_hash(pow_kernels, io.blob, len, copies, scratch, io.digest);
+  pow_hash(kernel, io.blob, len, copies, kernel_scratch, io.digest);
   return 1;
 }
 
@@ -63,7 +65,7 @@ uint32_t EXPORT(scan)(uint32_t count) {
   const uint64_t last = UINT64_MAX >> (64 - 8 * job.nonce_len);
   if (io.start > last) return 0;
   const uint64_t more = last - io.start; /* behind the first */
-  io.done = pow_search(pow_kernels, &job, io.start, count - 1 < more ? count : more + 1, scratch, &hits);
+  io.done = pow_search(kernel, &job, io.start, count - 1 < more ? count : more + 1, kernel_scratch, &hits);
   return (uint32_t)hits.len;
 }
 #endif
