@@ -10,7 +10,7 @@ bin := .venv/bin
 preflight = $(if $(shell command -v $(PYTHON)),$(shell $(PYTHON) scripts/preflight.py $(1) 2>&1),$(PYTHON) is missing; install it: apt-get install python3 python3-venv)
 require = $(if $(strip $(1)),$(error $(strip $(1))))
 
-.PHONY: help demo test torture mutants wasm docs lint ready port-ready
+.PHONY: help demo test torture mutants wasm sanitize fuzz-kernels docs lint ready port-ready
 .DELETE_ON_ERROR:
 
 help:
@@ -19,6 +19,8 @@ help:
 	@echo "make mutants [ARGS=fence]       break the safety lines one at a time; print which test notices"
 	@echo "make torture [ARGS='--tenth']   kill, delay, double and reorder everything for 45 minutes; goes on after Ctrl-C"
 	@echo "make wasm [ARGS=--check]        rebuild the WebAssembly modules of the kernels; needs clang 14"
+	@echo "make sanitize                   C tests and fuzz targets of the kernels under sanitizers; needs gcc and clang 14"
+	@echo "make fuzz-kernels [ARGS='--seconds 600 scrypt']  fuzz the kernels for longer"
 	@echo "make lint                       ruff and mypy"
 	@echo "make docs                       build the documentation into docs/_build/html"
 
@@ -41,6 +43,12 @@ lint: .venv/installed-test
 	$(bin)/ruff check
 	$(bin)/ruff format --check
 	$(bin)/mypy -p flask_ticketminer -p miner
+
+sanitize: .venv/installed-test
+	@$(bin)/python -m scripts.sanitize $(ARGS)
+
+fuzz-kernels: .venv/installed-test
+	@$(bin)/python -m scripts.sanitize $(or $(ARGS),--seconds 60 fuzz)
 
 docs: .venv/installed-docs
 	$(bin)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html

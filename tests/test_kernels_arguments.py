@@ -107,11 +107,14 @@ def test_a_range_may_end_with_the_last_nonce(nonce_len: int, start: int, count: 
     assert [nonce for nonce, _ in hits] == list(range(start, start + count))
 
 
-@pytest.mark.parametrize("kernel", [row[:2] for row in _kernels.kernels() if row[2]], ids="/".join)
-def test_more_hits_than_fit_at_once_are_returned_by_every_path(kernel: tuple[str, str]) -> None:
-    count = {"sha256d": 1000, "scrypt": 300, "neoscrypt": 300, "yespower": 260}[kernel[0]]
-    hits = scan(algorithm=kernel[0], path=kernel[1], count=count)
-    assert [nonce for nonce, _ in hits] == list(range(count))
+@pytest.mark.parametrize(
+    "kernel",
+    [row[:2] for row in _kernels.kernels() if row[2] and row[0] in ("sha256d", "neoscrypt")],
+    ids="/".join,
+)
+def test_more_hits_than_fit_at_once_are_all_returned(kernel: tuple[str, str]) -> None:
+    hits = scan(algorithm=kernel[0], path=kernel[1], count=600)
+    assert [nonce for nonce, _ in hits] == list(range(600))
 
 
 @pytest.mark.parametrize(
