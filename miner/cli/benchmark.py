@@ -66,20 +66,25 @@ def measure(algorithm: Algorithm, *, threads: int, seconds: float) -> Measuremen
     if not kernel.releases_gil:
         threads = 1
     blob, offset = _WORK.get(algorithm.name, _HEADER)
-    stop = threading.Event()
+    begin, stop = threading.Event(), threading.Event()
 
     def work(index: int) -> int:
+        begin.wait()  # threads that hash already would keep the others from starting
         return algorithm.scan(
             blob, 0, start=index << 48, count=1 << 48, nonce_offset=offset, nonce_size=8, stop=stop
         ).hashes
 
     with ThreadPoolExecutor(threads) as pool:
-        began = time.perf_counter()
-        workers = [pool.submit(work, index) for index in range(threads)]
         try:
+            workers = [pool.submit(work, index) for index in range(threads)]
+            began = time.perf_counter()
+            begin.set()
             wait(workers, seconds, FIRST_EXCEPTION)
+        except RuntimeError as error:
+            raise MemoryError(f"The system gives no {threads} threads; choose fewer with --threads.") from error
         finally:
             stop.set()
+            begin.set()
         hashes = sum(worker.result() for worker in workers)
         elapsed = time.perf_counter() - began
     return Measurement(algorithm.name, kernel.name, threads, hashes, elapsed)
