@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from flask import Flask
 
 from flask_ticketminer.errors import ConfigurationError
-from miner.pow import ALGORITHMS
+from miner.pow import ALGORITHMS, UnknownImplementation
 from miner.tokens import DENOMINATIONS, MAX_AMOUNT
 
 PREFIX = "TICKETMINER_"
@@ -244,6 +244,10 @@ class _Reader:
         offered = [name for name in LOCAL_ALGORITHMS if name in ALGORITHMS]
         chosen = self.text("ALGORITHM", offered[0])
         if chosen in offered:
+            try:
+                ALGORITHMS[chosen].kernel()
+            except UnknownImplementation as error:  # TICKETMINER_KERNEL: every share would fail
+                raise ConfigurationError(str(error)) from error
             return chosen
         remedy = "; for others, install again where a C compiler is" if chosen in LOCAL_ALGORITHMS else ""
         raise self.wrong("ALGORITHM", f"one that this installation can check ({', '.join(offered)}{remedy})")

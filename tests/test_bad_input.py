@@ -12,6 +12,7 @@ from sites import DEFAULT_WORK, Shop
 from visitor import Visitor, authorization, cause
 
 from flask_ticketminer.mint.retirement import prune
+from miner.pow import ALGORITHMS, Algorithms
 from miner.tokens import Token, b64url, blind, finalize, unb64url
 
 
@@ -94,6 +95,19 @@ def test_a_job_made_for_another_effort_is_stale(make_site: Callable[..., Shop]) 
     job, output = before.job(), before.output()
     after = Visitor(make_site(TICKETMINER_EFFORT={DEFAULT_WORK: 4}).app)
     assert cause(after.post("/submit", after.share(job, output))) == (409, "stale-job")
+
+
+def test_a_job_of_an_algorithm_that_the_site_no_longer_has_is_stale(
+    make_site: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Visitor(make_site(TICKETMINER_ALGORITHM="sha256d").app)
+    job, output = before.job(), before.output()
+    share = before.share(job, output)
+    after = Visitor(make_site(TICKETMINER_ALGORITHM="scrypt").app)
+    monkeypatch.setattr(
+        "flask_ticketminer.blueprints.submit.ALGORITHMS", Algorithms({"scrypt": ALGORITHMS["scrypt"]})
+    )
+    assert cause(after.post("/submit", share)) == (409, "stale-job")
 
 
 def test_a_share_that_misses_its_target_is_refused(visitor: Visitor) -> None:

@@ -85,6 +85,14 @@ def test_without_kernels_local_work_is_scrypt_and_the_remedy_is_named(
         make_app(TICKETMINER_ALGORITHM="yespower")
 
 
+def test_a_forced_path_that_cannot_check_the_sites_shares_is_refused(
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TICKETMINER_KERNEL", "vax")
+    with pytest.raises(ConfigurationError, match="unset TICKETMINER_KERNEL"):
+        make_app()
+
+
 def test_a_misspelt_setting_is_found(make_app: Callable[..., Flask]) -> None:
     with pytest.raises(ConfigurationError, match="TICKETMINER_EPOCHDAYS: no such setting"):
         make_app(TICKETMINER_EPOCHDAYS=3)

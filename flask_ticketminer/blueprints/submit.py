@@ -64,7 +64,7 @@ def _submit(site: Site) -> Response:
     blinded = _blinded_message(job, members.get("token_request"))
     _check_value(job, members)
     share = with_nonce(job.blob(site.settings.site_name), nonce)
-    if job.effort == site.settings.effort[job.algorithm]:  # else it is stale, unless this is a repeat
+    if job.current(site.settings):  # else it is stale, unless this is a repeat
         _check_work(site, job, share)
     share_id = hashlib.sha256(_SHARE + job.algorithm.encode() + b"\n" + share).digest()
     request_digest = hashlib.sha256(_REQUEST + share_id + (job.key_id or b"") + (blinded or b"")).digest()

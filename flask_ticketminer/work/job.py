@@ -41,6 +41,10 @@ class Job:
     def blob(self, site_name: str) -> bytes:
         return local_blob(site_name, self.random, self.expires)
 
+    def current(self, settings: Settings) -> bool:
+        """Return whether the site still asks for this work; its algorithm is then one that this installation computes."""
+        return self.algorithm == settings.algorithm and self.effort == settings.effort[self.algorithm]
+
     def check(self, settings: Settings, now: int) -> None:
         """Refuse a job that has ended.
 
@@ -51,7 +55,7 @@ class Job:
             raise ExpiredJob(
                 "This job has ended: fetch a new one. Shares already submitted keep their tickets."
             )
-        if settings.algorithm != self.algorithm or settings.effort[self.algorithm] != self.effort:
+        if not self.current(settings):
             raise StaleJob("The site has changed the work it asks for: fetch a new job.")
 
 
