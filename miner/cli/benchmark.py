@@ -81,7 +81,9 @@ def measure(algorithm: Algorithm, *, threads: int, seconds: float) -> Measuremen
             begin.set()
             wait(workers, seconds, FIRST_EXCEPTION)
         except RuntimeError as error:
-            raise MemoryError(f"The system gives no {threads} threads; choose fewer with --threads.") from error
+            raise MemoryError(
+                f"The system gives no {threads} threads; choose fewer with --threads."
+            ) from error
         finally:
             stop.set()
             begin.set()
