@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
                 chosen.epoch, epoch_length=chosen.epoch_length, threads=chosen.threads, progress=Bar()
             )
     except (PowError, MemoryError, OSError) as error:
-        sys.stderr.write(f"{error.strerror if isinstance(error, OSError) else error}\n")
+        sys.stderr.write(f"{getattr(error, 'strerror', None) or error}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped; the same command goes on from here.\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-import threading
 from pathlib import Path
 
 from miner.pow.ethash import files
@@ -19,7 +18,6 @@ MOST_OPEN = 3
 """Caches that a process keeps: the last epoch, this one and the next; mapped ones cost addresses, copies for searches memory."""
 
 _open: dict[Place, Table] = {}
-_lock = threading.Lock()
 
 
 def prepare(
@@ -56,7 +54,7 @@ def load(epoch: int, *, epoch_length: int = EPOCH_LENGTH, folder: Path | None = 
     """Return the cache of `epoch`, mapped; the first call in a process checks it, which takes some 10 ms.
 
     :raises BadEpoch, NotCompiled: there is no such epoch, or nothing to compute with.
-    :raises TableMissing: it has not been built (or was damaged, and has been set aside); the message says what to run.
+    :raises TableMissing: it has not been built, cannot be read, or was damaged and has been set aside; the message says what to do.
     :raises TableBusy: it is being built.
     """
     compiled()
@@ -65,13 +63,9 @@ def load(epoch: int, *, epoch_length: int = EPOCH_LENGTH, folder: Path | None = 
     if known:
         return known
     try:
-        table = _mapped(place)
-    except FileNotFoundError:
-        if files.is_locked(place):
-            raise files.busy(place) from None
-        raise TableMissing(f"{place} is not in {place.folder}: {place.remedy}.") from None
-    except Unfit:
-        table = _after_second_look(place)
+        table = _found(place)
+    except OSError as error:
+        raise TableMissing(error.strerror) from error
     return _remember(place, table)
 
 
@@ -85,30 +79,34 @@ def computed(epoch: int, *, epoch_length: int = EPOCH_LENGTH) -> Table:
     return _table(place, memoryview(_rows(place)))
 
 
-def _after_second_look(place: Place) -> Table:
-    """Return the cache if somebody has replaced it by now; else set the file aside and say so."""
+def _found(place: Place) -> Table:
+    try:
+        return _mapped(place)
+    except FileNotFoundError:
+        if files.is_locked(place):
+            raise files.busy(place) from None
+        if not place.path.exists():  # else it has been finished just now
+            raise files.missing(place) from None
+    except Unfit:
+        pass
     with files.locked(place, wait=False):
         try:
             return _mapped(place)
         except FileNotFoundError:
-            raise TableMissing(f"{place} is not in {place.folder}: {place.remedy}.") from None
+            raise files.missing(place) from None
         except Unfit as why:
-            aside = files.set_aside(place)
-            raise TableMissing(
-                f"{place} was damaged ({why}) and has been set aside as {aside}: {place.remedy}."
-            ) from None
+            raise files.damaged(place, why) from None
 
 
 def _known(place: Place) -> Table | None:
-    with _lock:
-        return _open.get(place)
+    return _open.get(place)
 
 
 def _remember(place: Place, table: Table) -> Table:
-    with _lock:
-        table = _open.setdefault(place, table)
-        while len(_open) > MOST_OPEN:
-            del _open[next(iter(_open))]
+    # No lock, which a process forked meanwhile would never get: each step is one of the dictionary's own.
+    table = _open.setdefault(place, table)
+    for oldest in list(_open)[:-MOST_OPEN]:
+        _open.pop(oldest, None)
     return table
 
 
@@ -132,14 +130,15 @@ def _rows(place: Place) -> mmap.mmap:
 def _built(place: Place) -> Table:
     rows = _rows(place)
     unfinished = place.beside("new")
-    try:
-        with files.explained(place):
-            with open(unfinished, "wb") as file:
+    with files.explained(place):
+        files.clear(unfinished)
+        try:
+            with open(files.open_own(unfinished), "wb") as file:
                 file.write(files.header(place, hashlib.sha256(rows).digest()))
                 file.write(rows)
                 file.flush()
                 os.fsync(file.fileno())
             files.put_in_place(place, unfinished)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        finally:
+            unfinished.unlink(missing_ok=True)
     return _mapped(place)

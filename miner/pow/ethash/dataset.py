@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+from miner.pow.errors import BadRange
 from miner.pow.ethash import cache, files
 from miner.pow.ethash.errors import TableMissing
 from miner.pow.ethash.files import HEADER_SIZE, Place, Unfit
@@ -72,9 +73,13 @@ def build(
     block_items: int = BLOCK_ITEMS,
 ) -> None:
     """Build the file of `place` from the cache `light` unless it is there and passes its checks."""
+    if threads is not None and threads < 1:
+        raise BadRange(
+            f"A dataset is built on at least 1 thread, not {threads}; leave threads out for all processors."
+        )
     with files.locked(place, wait=wait):
         try:
-            check(files.mapped(place)[0], light)
+            _mapped(place, light)
             return
         except FileNotFoundError:
             pass
@@ -82,7 +87,7 @@ def build(
             files.set_aside(place)
         part = place.beside("part")
         with files.explained(place):
-            descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = files.open_own(part)
             try:
                 _build_rest(_Part(place, descriptor, block_items), light.for_search(), threads, progress)
                 os.fsync(descriptor)
@@ -126,24 +131,43 @@ def opened(epoch: int, epoch_length: int) -> Table | None:
 def open_place(place: Place, light: Table, in_memory: bool | None = None) -> Table:
     """Return the dataset in the file of `place`, checked against the cache `light`."""
     try:
-        rows, _ = files.mapped(place)
-        check(rows, light)
-    except FileNotFoundError:
-        if files.is_locked(place):
-            raise files.busy(place) from None
-        raise TableMissing(f"{place} is not in {place.folder}: {place.remedy}.") from None
-    except Unfit as why:
-        with files.locked(place, wait=False):
-            aside = files.set_aside(place)
-        raise TableMissing(
-            f"{place} was damaged ({why}) and has been set aside as {aside}: {place.remedy}."
-        ) from None
+        rows = _checked(place, light)
+    except OSError as error:
+        raise TableMissing(error.strerror) from error
     spare = available_memory()
     if in_memory is None:
         in_memory = spare is not None and spare > place.size * 3 // 2
     elif in_memory and spare is not None and spare < place.size:
         raise files.no_memory(place.size)
-    return Table(_copied(place)) if in_memory else Table(rows)
+    try:
+        return Table(_copied(place)) if in_memory else Table(rows)
+    except OSError as error:
+        raise TableMissing(files.unusable(place, error, "read from").strerror) from error
+
+
+def _checked(place: Place, light: Table) -> memoryview:
+    try:
+        return _mapped(place, light)
+    except FileNotFoundError:
+        if files.is_locked(place):
+            raise files.busy(place) from None
+        if not place.path.exists():  # else it has been finished just now
+            raise files.missing(place) from None
+    except Unfit:
+        pass
+    with files.locked(place, wait=False):
+        try:
+            return _mapped(place, light)
+        except FileNotFoundError:
+            raise files.missing(place) from None
+        except Unfit as why:
+            raise files.damaged(place, why) from None
+
+
+def _mapped(place: Place, light: Table) -> memoryview:
+    rows, _ = files.mapped(place)
+    check(rows, light)
+    return rows
 
 
 def check(rows: memoryview, light: Table) -> None:

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import mmap
 import os
+import stat
 import struct
 import typing as t
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from miner.pow.ethash.errors import TableBusy
+from miner.pow.ethash.errors import TableBusy, TableMissing
 from miner.pow.ethash.sizes import EPOCH_LENGTH, cache_size, dataset_size, seed_hash
 
 try:
@@ -32,6 +33,10 @@ _FIELDS = struct.Struct("<8sI8sIIQ32s32s")
 """Magic, version, kind, epoch, its length, bytes of the table, seed, SHA-256 of the table (zeros for a dataset)."""
 
 Kind = t.Literal["cache", "dataset"]
+
+
+_OF_OTHERS = (errno.EPIPE, errno.ECONNRESET)
+"""Errors of whoever shows the progress, not of a file."""
 
 
 class Unfit(Exception):
@@ -73,13 +78,21 @@ class Place:
 
 
 def default_folder() -> Path:
-    """Return ``$TICKETMINER_ETHASH_DIR``, else ``$XDG_CACHE_HOME/ticketminer/ethash``, else the same under ``~/.cache``."""
+    """Return ``$TICKETMINER_ETHASH_DIR``, else ``$XDG_CACHE_HOME/ticketminer/ethash``, else the same under ``~/.cache``.
+
+    :raises TableMissing: there is none of them: the user has no home.
+    """
     chosen = os.environ.get("TICKETMINER_ETHASH_DIR")
     if chosen:
         return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME", "")
     # The XDG specification ignores relative paths.
-    root = Path(base) if base.startswith("/") else Path.home() / ".cache"
+    try:
+        root = Path(base) if base.startswith("/") else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise TableMissing(
+            "Tables of ethash have no folder, since this user has no home: name one with TICKETMINER_ETHASH_DIR."
+        ) from error
     return root / "ticketminer" / "ethash"
 
 
@@ -135,15 +148,31 @@ def mapped(place: Place, path: Path | None = None) -> tuple[memoryview, bytes]:
     """Return the table in the file, mapped for reading and shared by all processes, and its checksum as the header says.
 
     :raises FileNotFoundError: there is no file.
-    :raises Unfit: it is short, foreign or another epoch's.
+    :raises Unfit: it is short, foreign, another epoch's or no file.
+    :raises OSError: it cannot be read; the message says what helps.
     """
-    with open(path or place.path, "rb") as file:
+    try:
+        return _mapped(place, path or place.path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise Unfit("it is a link to itself") from error
+        raise unusable(place, error, "read from") from error
+
+
+def _mapped(place: Place, path: Path) -> tuple[memoryview, bytes]:
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would keep us waiting
+    status = os.fstat(opened)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(opened)
+        raise Unfit("it is no file")
+    with open(opened, "rb") as file:
         checksum = check_header(place, file.read(HEADER_SIZE))
-        size = os.fstat(file.fileno()).st_size
-        if size != HEADER_SIZE + place.size:
-            raise Unfit(f"it has {size} bytes instead of {HEADER_SIZE + place.size}")
+        if status.st_size != HEADER_SIZE + place.size:
+            raise Unfit(f"it has {status.st_size} bytes instead of {HEADER_SIZE + place.size}")
         try:
-            everything = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            everything = mmap.mmap(opened, 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise no_memory(place.size) from error
     return memoryview(everything)[HEADER_SIZE:], checksum
@@ -172,23 +201,30 @@ def no_memory(size: int) -> MemoryError:
     )
 
 
+def unusable(place: Place, error: OSError, doing: str = "written to") -> OSError:
+    """Return `error` with the table and the folder that it was about, and what helps."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        remedy = f"free {(place.size + HEADER_SIZE) / 2**20:,.0f} MiB there and try again"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        remedy = "make it writable" if doing == "written to" else "make it readable"
+    else:
+        remedy = f"move what is called {place.path.name} there out of the way"
+    said = os.strerror(error.errno) if error.errno else str(error)
+    return OSError(
+        error.errno,
+        f"{place} cannot be {doing} {place.folder} ({said}): {remedy}, or choose another folder with TICKETMINER_ETHASH_DIR.",
+    )
+
+
 @contextmanager
 def explained(place: Place) -> Iterator[None]:
     """Say in every OSError which file it was about and what helps."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            remedy = f"free {(place.size + HEADER_SIZE) / 2**20:,.0f} MiB there and try again"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            remedy = "make it writable"
-        else:
+        if error.errno in _OF_OTHERS:
             raise
-        raise OSError(
-            error.errno,
-            f"{place} cannot be written to {place.folder} ({os.strerror(error.errno)}): {remedy}, or choose another folder with "
-            "TICKETMINER_ETHASH_DIR.",
-        ) from error
+        raise unusable(place, error) from error
 
 
 @contextmanager
@@ -207,6 +243,8 @@ def locked(place: Place, *, wait: bool) -> Iterator[None]:
             raise busy(place) from None
         yield
     finally:
+        # A process that was forked meanwhile holds the same lock, and closing our end of it would not take it from there.
+        fcntl.flock(lock, fcntl.LOCK_UN)
         os.close(lock)
 
 
@@ -225,6 +263,17 @@ def is_locked(place: Place) -> bool:
     return False
 
 
+def missing(place: Place) -> TableMissing:
+    """Return the error for a file that is not there."""
+    return TableMissing(f"{place} is not in {place.folder}: {place.remedy}.")
+
+
+def damaged(place: Place, why: Unfit) -> TableMissing:
+    """Set the file aside and return the error that says so. Needs the lock."""
+    aside = set_aside(place)
+    return TableMissing(f"{place} was damaged ({why}) and has been set aside as {aside}: {place.remedy}.")
+
+
 def busy(place: Place) -> TableBusy:
     """Return the error for a file that somebody else is writing."""
     return TableBusy(f"{place} is being built by another process or thread: try again later.")
@@ -233,8 +282,29 @@ def busy(place: Place) -> TableBusy:
 def set_aside(place: Place, path: Path | None = None) -> Path:
     """Move the file out of the way, instead of what was set aside before, and return its new path. Needs the lock."""
     aside = place.beside("damaged")
-    os.replace(path or place.path, aside)
+    with explained(place):
+        try:
+            os.replace(path or place.path, aside)
+        except (IsADirectoryError, NotADirectoryError):
+            clear(aside)
+            os.replace(path or place.path, aside)
     return aside
+
+
+def open_own(path: Path) -> int:
+    """Return a descriptor for reading and writing the file at `path`, which is made if nothing, or something else, is there."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            clear(path)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+
+
+def clear(path: Path) -> None:
+    """Remove what is at `path`, unless it is a folder with something in it."""
+    if path.is_dir() and not path.is_symlink():
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
 
 
 def put_in_place(place: Place, finished: Path) -> None:
