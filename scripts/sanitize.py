@@ -147,7 +147,7 @@ def extension(*tests: str, csrc: Path = CSRC) -> str:
         "PYTHONPATH": str(NATIVE),
         "TICKETMINER_SANITIZED_KERNELS": str(library),
     }
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "sanitized", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "sanitized", "-p", "no:cacheprovider", *tests]
     said = run(command, cwd=ROOT, env=environment)
     if f"sanitized: {library}" not in said:
         raise Failed(f"pytest ran without {library}\n{said}")
