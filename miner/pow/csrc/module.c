@@ -15,7 +15,10 @@ typedef struct piece {
 } piece;
 
 static piece *spare;
-static size_t piece_len;
+static size_t spares, piece_len;
+
+/* As many as a miner has threads: what more threads had at one time goes back to the system. */
+#define SPARES_MAX 8
 
 static size_t largest_scratch(void) {
   size_t most = POW_SCRATCH_ALIGN;
@@ -29,7 +32,7 @@ static size_t largest_scratch(void) {
 static void *borrow_scratch(void) {
   if (spare) {
     piece *taken = spare;
-    spare = taken->next;
+    spare = taken->next, spares--;
     return taken;
   }
   void *made = NULL;
@@ -46,9 +49,13 @@ static void *borrow_scratch(void) {
 }
 
 static void return_scratch(void *scratch) {
+  if (!scratch || spares == SPARES_MAX) {
+    free(scratch);
+    return;
+  }
   piece *given = scratch;
   given->next = spare;
-  spare = given;
+  spare = given, spares++;
 }
 
 static const pow_kernel *find(const char *algorithm, const char *path) {
@@ -92,9 +99,10 @@ static PyObject *hash(PyObject *self, PyObject *arguments) {
   const pow_kernel *kernel = find(algorithm, path);
   if (!kernel || !check_len(kernel, len)) return NULL;
   if (len > PY_SSIZE_T_MAX / POW_LANES_MAX) return PyErr_NoMemory();
-  uint8_t *copies = PyMem_Malloc(kernel->lanes * (size_t)len + 1);
-  void *scratch = copies ? borrow_scratch() : PyErr_NoMemory();
-  if (!scratch) {
+  uint8_t *copies = PyMem_Malloc(kernel->hash_one ? 1 : kernel->lanes * (size_t)len + 1);
+  if (!copies) return PyErr_NoMemory();
+  void *scratch = NULL;
+  if (kernel->scratch_len && !(scratch = borrow_scratch())) {
     PyMem_Free(copies);
     return NULL;
   }
@@ -154,8 +162,8 @@ static PyObject *scan(PyObject *self, PyObject *arguments) {
   pow_job job = {{0}, (size_t)len, (size_t)nonce_at, (size_t)nonce_len, {0}};
   memcpy(job.blob, blob, (size_t)len);
   memcpy(job.limit, limit, POW_DIGEST_LEN);
-  void *scratch = borrow_scratch();
-  if (!scratch) return NULL;
+  void *scratch = NULL;
+  if (kernel->scratch_len && !(scratch = borrow_scratch())) return NULL;
   pow_hit found[HITS_AT_ONCE];
   PyObject *list = PyList_New(0);
   while (list && count) {
