@@ -270,7 +270,7 @@ except MemoryError as error:
     [
         ("ALGORITHMS['scrypt'].hash(bytes(84))", "use fewer threads"),
         (
-            "ALGORITHMS['sha256d'].scan(bytes(84), 0, count=1, nonce_offset=76, nonce_size=8)",
+            "ALGORITHMS['scrypt'].scan(bytes(84), 0, count=1, nonce_offset=76, nonce_size=8)",
             "use fewer threads",
         ),
         ("yespower(b'', N=2**19, r=32)", "take a smaller N or r"),
