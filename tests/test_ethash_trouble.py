@@ -125,6 +125,17 @@ def test_a_dataset_needs_a_thread(threads: int) -> None:
         ethash.prepare_dataset(5, threads=threads)
 
 
+def test_a_system_that_gives_no_more_threads_is_an_error_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def start(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", start)
+    assert command.main(["dataset", "5", "--threads", "20"]) == 1
+    assert "gives no 20 threads; choose fewer" in capsys.readouterr().err
+
+
 def test_a_process_forked_during_a_build_does_not_keep_its_lock() -> None:
     place = files.cache_place(5, 30000, None)
     reading, writing = os.pipe()

@@ -6,6 +6,7 @@ import http.server
 import json
 import pathlib
 import re
+import sys
 import threading
 import typing as t
 from collections.abc import Iterator
@@ -275,6 +276,17 @@ def test_info_shows_offers_prices_and_consent_without_what_could_rewrite_a_termi
     assert "yescrypt: 64 hashes on average; this installation cannot compute it" in words
     assert "bees: For the bees (at least 1, usually 5)" in words
     assert "We ask for[2J computing time." in words
+
+
+def test_an_algorithm_that_a_site_names_many_times_is_measured_once(
+    run: Run, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+    monkeypatch.setattr(sys.modules["miner.cli.info"], "_speed", lambda name: measured.append(name) or 1.0)
+    offer = {"algorithm": "sha256d", "expected_hashes": 64, "work": "local"}
+    monkeypatch.setitem(SERVICE, "algorithms", [offer] * 64)
+    assert run("info", site).exit_code == Status.OK
+    assert measured == ["sha256d"]
 
 
 def test_info_is_an_object_with_json(run: Run, site: str) -> None:

@@ -25,10 +25,14 @@ def info(options: Options, address: str) -> None:
     with Session(options) as session:
         site = session.site(address, recover=False)
         service = site.service()
+        # A site may name one algorithm many times: it is measured once.
+        speeds = {
+            name: _speed(name) for name in {offered.name for offered in service.algorithms} & set(ALGORITHMS)
+        }
         times = {
-            offered.name: offered.expected_hashes / _speed(offered.name)
+            offered.name: offered.expected_hashes / speeds[offered.name]
             for offered in service.algorithms
-            if offered.name in ALGORITHMS
+            if offered.name in speeds
         }
         options.output.result(_describe(site.origin, service, times), _members(site.origin, service, times))
 

@@ -60,7 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{getattr(error, 'strerror', None) or error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped; the same command goes on from here.\n")
+        goes_on = "goes on from here" if chosen.what == "dataset" else "begins again"
+        sys.stderr.write(f"\nStopped; the same command {goes_on}.\n")
         return 130
     sys.stdout.write(f"{path}\n")
     return 0

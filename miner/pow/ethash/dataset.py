@@ -13,7 +13,7 @@ import struct
 import threading
 import typing as t
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from miner.pow.errors import BadRange
@@ -270,9 +270,10 @@ def _build_rest(part: _Part, light: Table, threads: int | None, progress: Progre
         part.save(block, made)
         return len(made)
 
-    with ThreadPoolExecutor(threads or processors(), "ethash") as pool:
-        blocks = [pool.submit(work, block) for block in todo]
+    threads = threads or processors()
+    with ThreadPoolExecutor(threads, "ethash") as pool:
         try:
+            blocks = [_submitted(pool, work, block, threads) for block in todo]
             for finished in as_completed(blocks):
                 done += finished.result()
                 report(done, part.place.size)
@@ -280,6 +281,13 @@ def _build_rest(part: _Part, light: Table, threads: int | None, progress: Progre
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _submitted(pool: ThreadPoolExecutor, work: Callable[[int], int], block: int, threads: int) -> Future[int]:
+    try:
+        return pool.submit(work, block)
+    except RuntimeError as error:
+        raise MemoryError(f"The system gives no {threads} threads; choose fewer.") from error
 
 
 def _copied(place: Place) -> memoryview:
