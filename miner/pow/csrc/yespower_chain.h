@@ -10,6 +10,7 @@
  *   LOAD(p), STORE(p, v), XOR(a, b), ADD64(a, b)
  *   MULTIPLY(x)                the product of the two words of each number
  *   FIRST(x)                   the first number as a uint64_t
+ *   KEPT(n)                    the uint64_t n, where compilers need help to keep it in a register
  *   PREFETCH(p)                have the cache line of `p` fetched
  *
  * and either SALSA20_2(x), the Salsa20 core with one double round of four V, or ADD32(a, b) and what salsa20_rows.h
@@ -40,7 +41,7 @@ typedef struct {
 
 #define MULTIPLY_ADD_XOR(x)                                                                     \
   do {                                                                                          \
-    const uint64_t both = FIRST(x) & INDICES;                                                   \
+    const uint64_t both = FIRST(x) & indices;                                                   \
     x = XOR(ADD64(MULTIPLY(x), LOAD(BOX(s0) + (uint32_t)both)), LOAD(BOX(s1) + (both >> 32)));  \
   } while (0)
 
@@ -94,6 +95,7 @@ POW_INLINE void NAME(mix)(NAME(boxes) *boxes, const uint8_t *from, uint8_t *cons
                           size_t distance, uint32_t j[LANES], const int lanes, const int save) {
   uint8_t *s0 = boxes->s0, *s1 = boxes->s1, *s2 = boxes->s2;
   size_t w = boxes->w;
+  const uint64_t indices = KEPT(INDICES);
   V a[LANES], b[LANES], c[LANES], d[LANES]; /* the rows of a block */
   const size_t end = len - YESPOWER_BLOCK_LEN;
   EACH((a[k] = ROW(end, 0), b[k] = ROW(end, 1), c[k] = ROW(end, 2), d[k] = ROW(end, 3)));

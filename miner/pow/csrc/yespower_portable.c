@@ -34,6 +34,7 @@ POW_INLINE uint64_t multiply(uint64_t x) { return (x >> 32) * (uint32_t)x; }
 #define ADD64(a, b) add_pair(a, b)
 #define MULTIPLY(x) ((pair){multiply((x).first), multiply((x).second)})
 #define FIRST(x) ((x).first)
+#define KEPT(n) (n)
 #define PREFETCH(p) ((void)(p))
 #define SALSA20_2(x) salsa20_pairs(x)
 

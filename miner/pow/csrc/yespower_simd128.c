@@ -15,6 +15,7 @@
 #define HIGH_WORDS(x) wasm_i32x4_shuffle(x, x, 1, 3, 1, 3)
 #define MULTIPLY(x) wasm_u64x2_extmul_low_u32x4(LOW_WORDS(x), HIGH_WORDS(x))
 #define FIRST(x) ((uint64_t)wasm_i64x2_extract_lane(x, 0))
+#define KEPT(n) (n)
 #define PREFETCH(p) ((void)(p))
 #include "yespower_ends.h"
 
