@@ -293,7 +293,7 @@ def test_an_epoch_that_does_not_exist_is_refused(of: object, epoch: object) -> N
         of(epoch)  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("epoch_length", [0, -30000, 100, 45000, 10**12, None])
+@pytest.mark.parametrize("epoch_length", [2048 * 30000, 90000, 0, -30000, 100, 45000, 10**12, None])
 def test_an_epoch_of_another_length_is_refused(epoch_length: object) -> None:
     with pytest.raises(ethash.BadEpoch, match=r"30000 blocks \(Ethash\) or 60000 \(Etchash\)"):
         ethash.cache_size(0, epoch_length=epoch_length)  # type: ignore[arg-type]

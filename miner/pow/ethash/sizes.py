@@ -15,6 +15,9 @@ EPOCHS = 2048
 EPOCH_LENGTH = 30000
 """Blocks of an epoch of Ethereum; the seed advances once in so many, however long an epoch is."""
 
+EPOCH_LENGTHS = (EPOCH_LENGTH, 60000)
+"""Ethash's and Etchash's. Seeds take longer the longer an epoch is, and whoever hands out work may name any length."""
+
 CACHE_BYTES, CACHE_GROWTH = 2**24, 2**17
 DATASET_BYTES, DATASET_GROWTH = 2**30, 2**23
 
@@ -22,15 +25,19 @@ DATASET_BYTES, DATASET_GROWTH = 2**30, 2**23
 def check_epoch(epoch: int, epoch_length: int = EPOCH_LENGTH) -> None:
     """Do nothing for an epoch that exists.
 
-    :raises BadEpoch: it does not, or `epoch_length` is no multiple of 30,000.
+    :raises BadEpoch: it does not, or `epoch_length` is neither 30,000 nor 60,000.
     """
     if isinstance(epoch, bool) or not isinstance(epoch, int) or not 0 <= epoch < EPOCHS:
         raise BadEpoch(
             f"Ethash has the epochs 0 to {EPOCHS - 1}, and {epoch!r} is none: give block number // epoch_length as epoch."
         )
-    if isinstance(epoch_length, bool) or not isinstance(epoch_length, int) or not _known_length(epoch_length):
+    if (
+        isinstance(epoch_length, bool)
+        or not isinstance(epoch_length, int)
+        or epoch_length not in EPOCH_LENGTHS
+    ):
         raise BadEpoch(
-            f"An epoch has 30000 blocks (Ethash) or 60000 (Etchash), not {epoch_length!r}: give a multiple of 30000."
+            f"An epoch has 30000 blocks (Ethash) or 60000 (Etchash), not {epoch_length!r}: give one of them."
         )
 
 
@@ -77,10 +84,6 @@ def dataset_size(epoch: int, *, epoch_length: int = EPOCH_LENGTH) -> int:
     """
     check_epoch(epoch, epoch_length)
     return _largest(DATASET_BYTES + DATASET_GROWTH * epoch, PAGE_SIZE)
-
-
-def _known_length(epoch_length: int) -> bool:
-    return 0 < epoch_length <= EPOCHS * EPOCH_LENGTH and epoch_length % EPOCH_LENGTH == 0
 
 
 @lru_cache(maxsize=64, typed=True)
