@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 import threading
+import typing as t
 
 import pytest
 from hypothesis import given
@@ -201,3 +202,15 @@ def test_importing_the_hashes_brings_nothing_else_along() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert loaded.stdout.split() == ["miner"]
+
+
+def test_a_number_is_no_data() -> None:
+    with pytest.raises(TypeError):
+        ALGORITHMS["sha256d"].hash(t.cast("t.Any", 5))
+
+
+def test_a_target_with_a_fraction_is_refused() -> None:
+    with pytest.raises(PowError, match="positive integer"):
+        target_for(t.cast("t.Any", 1.5))
+    with pytest.raises(PowError, match="A target is a number"):
+        ALGORITHMS["sha256d"].scan(bytes(80), t.cast("t.Any", 1.5), count=1, nonce_offset=76, nonce_size=4)

@@ -34,7 +34,7 @@ def absent_paths() -> tuple[tuple[str, str], ...]:
 def _kernel(algorithm: str, path: str, lanes: int) -> Kernel:
     def hash_(data: bytes, **_: object) -> bytes:
         try:
-            return _kernels.hash(algorithm, path, bytes(data))
+            return _kernels.hash(algorithm, path, data)
         except ValueError as error:
             raise BadLength(f"{error}.") from error
 

@@ -131,7 +131,7 @@ class Algorithm:
         :raises UnknownImplementation: this machine has no such kernel.
         """
         kernel = self.kernel(implementation)
-        return kernel.hash(data, seed=seed, epoch=epoch, epoch_length=epoch_length)
+        return kernel.hash(_octets(data), seed=seed, epoch=epoch, epoch_length=epoch_length)
 
     def value(self, digest: bytes) -> int:
         """Return the number a digest stands for, from 0 to 2^256 - 1."""
@@ -171,9 +171,9 @@ class Algorithm:
         :raises UnknownImplementation: this machine has no such kernel.
         """
         kernel = self.kernel(implementation)
-        blob = bytes(blob)
+        blob = _octets(blob)
         _check_range(blob, start, count, nonce_offset, nonce_size)
-        if not 0 <= target <= MAX_TARGET:
+        if not (isinstance(target, int) and 0 <= target <= MAX_TARGET):
             raise PowError("A target is a number from 0 to 2^256 - 1; use target_for(expected_hashes).")
         stopped = _stop_function(stop)
         hits: Hits = []
@@ -228,7 +228,7 @@ def choose(algorithm: str, here: Sequence[str], implementation: str | None) -> s
 
 def target_for(expected_hashes: int) -> int:
     """Return the target that takes `expected_hashes` tries on average: 2^256 / expected - 1, rounded down."""
-    if expected_hashes < 1:
+    if not isinstance(expected_hashes, int) or expected_hashes < 1:
         raise PowError("A job takes at least one hash; give expected_hashes as a positive integer.")
     return 2**256 // expected_hashes - 1
 
@@ -261,6 +261,10 @@ def python_kernel(digest: Callable[[bytes], bytes], *, releases_gil: bool, first
     return Kernel(
         "reference", t.cast(HashFunction, hash_), t.cast(ScanFunction, scan), releases_gil, first_chunk
     )
+
+
+def _octets(data: bytes) -> bytes:
+    return bytes(memoryview(data))  # bytes(5) would be five zeros
 
 
 def _check_range(blob: bytes, start: int, count: int, nonce_offset: int, nonce_size: int) -> None:

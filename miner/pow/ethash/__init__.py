@@ -46,7 +46,7 @@ def final_digest(header_hash: bytes, nonce: int, mix: bytes) -> bytes:
     _check(header_hash, nonce)
     if len(mix) != 32:
         raise BadLength(f"A mix has 32 bytes, not {len(mix)}.")
-    return compiled().ethash_final(header_hash, nonce, mix)  # type: ignore[no-any-return]
+    return compiled().ethash_final(bytes(header_hash), nonce, bytes(mix))  # type: ignore[no-any-return]
 
 
 def check_share(
