@@ -14,7 +14,7 @@ static void digest_of(yespower_hash *hash, uint32_t n, uint32_t r, memory pers, 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   input from = {data, size};
   uint8_t truth[POW_DIGEST_LEN];
-  const uint32_t n = (uint32_t)YESPOWER_N_MIN << take_between(&from, 0, 2);
+  const uint32_t n = (uint32_t)YESPOWER_N_MIN << take_between(&from, 0, 1);
   const uint32_t r = (uint32_t)take_between(&from, YESPOWER_R_MIN, YESPOWER_R_MAX);
   const size_t pers_len = take_between(&from, 0, 160), len = from.len > pers_len ? from.len - pers_len : 0;
   memory pers = memory_of(pers_len, 0), message = memory_of(len, 0);

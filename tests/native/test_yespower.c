@@ -36,7 +36,7 @@ int main(void) {
     }
   }
   CHECK(published, "no vector of yespower");
-  for (unsigned i = 0; i < 8; i++) {
+  for (unsigned i = 0; i < 5; i++) {
     uint8_t pers[200];
     const uint32_t n = 1024u << i % 2, r = (uint32_t)random_between(YESPOWER_R_MIN, YESPOWER_R_MAX);
     const size_t len = random_between(0, sizeof message), pers_len = i ? random_between(0, sizeof pers) : 0;
