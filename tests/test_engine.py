@@ -191,6 +191,50 @@ def test_a_halted_board_hands_out_no_slice() -> None:
     assert hasher.slice() is None
 
 
+class Interrupted(Board):
+    """A board where something happens as soon as the first part of a slice is hashed."""
+
+    def __init__(self, happens: t.Callable[[Board], object]) -> None:
+        super().__init__()
+        self.looks, self.happens = 0, happens
+
+    @property
+    def halted(self) -> bool:
+        self.looks += 1
+        if self.looks == 2:
+            self.happens(self)
+        return super().halted
+
+
+@pytest.mark.parametrize(
+    ("happens", "whole"),
+    [
+        (lambda board: board.halt(), False),
+        (
+            lambda board: board.assign("site", Search(ScriptedJob("new"), ALGORITHMS["sha256d"], start=0)),
+            True,
+        ),
+        (lambda board: board.assign("site", None), True),
+    ],
+    ids=["halted", "another job", "no job"],
+)
+def test_a_slice_that_is_interrupted_reports_every_share_it_found(
+    happens: t.Callable[[Board], object], whole: bool
+) -> None:
+    board, slices = Interrupted(happens), []
+    search = Search(ScriptedJob(), ALGORITHMS["sha256d"], start=5)
+    board.go()
+    board.assign("site", search)
+    hasher = Hasher(0, board, ManualClock(), duty=100, on_slice=lambda *told: slices.append(told))
+    hasher._rates["sha256d"] = 10_000_000.0
+    hasher.slice()
+    ((told, hashes, nonces),) = slices
+    assert told is search
+    assert (hashes == search.algorithm.kernel().whole_batches(100_000)) is whole
+    assert hashes > 0
+    assert nonces == [nonce for nonce, _ in search.scan(5, hashes).hits]
+
+
 def test_mining_goes_on_after_a_pause() -> None:
     site = ScriptedSite(jobs=[ScriptedJob(expected_hashes=2**60)])
     with engine(site) as miner:
