@@ -228,11 +228,8 @@ class SiteWork:
 
     def _start(self, job: Job, *, asked: int, began: float) -> None:
         if job.algorithm not in self._algorithms:
-            self._give_up(
-                SiteProtocolError(
-                    f"{self.client.origin} sent a job for {job.algorithm}, which was not asked for; "
-                    "tell its operator, or try again later."
-                )
+            self._give_up_nonsense(
+                f"sent a job for {job.algorithm}, which was not asked for; tell its operator, or try again later."
             )
             return
         start = self._random_start(1 << (8 * job.nonce_size))
@@ -240,9 +237,7 @@ class SiteWork:
         try:
             search.scan(start, 1)
         except PowError as error:
-            self._give_up(
-                SiteProtocolError(f"{self.client.origin} sent a job that cannot be searched here. {error}")
-            )
+            self._give_up_nonsense(f"sent a job that cannot be searched here. {error}")
             return
         with self._lock:
             self._search = search
@@ -296,10 +291,8 @@ class SiteWork:
         else:
             self._refuse([found], "The site did not accept the share.")
             if self._shares.refusals >= _TOO_MANY_REFUSALS:
-                self._give_up(
-                    SiteProtocolError(
-                        f"{self.client.origin} takes work and accepts no share; tell its operator, or try again later."
-                    )
+                self._give_up_nonsense(
+                    "takes work and accepts no share; tell its operator, or try again later."
                 )
         if answer.next_job is not None and self.error is None:
             self._start(answer.next_job, asked=self._asked, began=began)
@@ -380,6 +373,9 @@ class SiteWork:
         self.error = error
         self._drop_search(str(error))
         self._report(EventKind.FAILED, str(error), reason=str(error))
+
+    def _give_up_nonsense(self, what: str) -> None:
+        self._give_up(SiteProtocolError(f"{self.client.origin} {what}"))
 
     def _drop_expired(self, now: float) -> None:
         if self._search is not None and now >= self._expires_at:
