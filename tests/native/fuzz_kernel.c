@@ -18,8 +18,10 @@ static void fuzz_search(const pow_kernel *portable, input *from) {
   memset(&job, 0, sizeof job);
   job.nonce_len = take_between(from, 1, 8);
   const uint64_t last = UINT64_MAX >> (64 - 8 * job.nonce_len);
-  uint64_t count = take_between(from, 0, MOST), start = take64(from) & last;
-  if (start > last - count) start = last - count + (count > 0);
+  const uint64_t count = take_between(from, 0, MOST), any = take64(from) & last;
+  /* One in four crosses the end of a word, or nearly. */
+  uint64_t start = take_between(from, 0, 3) ? any : (any | (UINT32_MAX & last)) - take_between(from, 0, MOST);
+  if (count && start > last - count + 1) start = last - count + 1;
   const size_t room = take_between(from, 1, 3 * POW_LANES_MAX), at = take_between(from, 0, 255);
   take_bytes(from, job.limit, sizeof job.limit);
   const size_t least = portable->len_min > job.nonce_len ? portable->len_min : job.nonce_len;
