@@ -72,7 +72,7 @@ class Compiler(t.NamedTuple):
         return flags
 
 
-GCC, CLANG = Compiler("gcc", "-O2"), Compiler("clang-14", "-O1")
+GCC, CLANG = Compiler("gcc", "-O1"), Compiler("clang-14", "-O1")
 
 
 def run(command: t.Sequence[str | Path], seconds: float = MOST_SECONDS, **options: t.Any) -> str:
