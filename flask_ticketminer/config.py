@@ -11,6 +11,7 @@ from flask import Flask
 
 from flask_ticketminer.errors import ConfigurationError
 from miner.pow import ALGORITHMS, UnknownImplementation
+from miner.pow.errors import REMEDY
 from miner.tokens import DENOMINATIONS, MAX_AMOUNT
 
 PREFIX = "TICKETMINER_"
@@ -124,8 +125,8 @@ def uncompiled(settings: Settings) -> str | None:
     if settings.algorithm in ("yespower", "sha256d") or "yespower" in ALGORITHMS:
         return None
     return (
-        "The compiled kernels are not here, so work is scrypt, at which a graphics card replaces some hundred visitors. Install "
-        "Flask-TicketMiner from a wheel, or again where a C compiler is (apt-get install gcc python3-dev), for yespower."
+        "The compiled kernels are not here, so work is scrypt, at which a graphics card replaces some hundred visitors. For yespower, "
+        f"{REMEDY}."
     )
 
 

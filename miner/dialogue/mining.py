@@ -12,6 +12,7 @@ from miner.dialogue.restore import scan_key
 from miner.errors import NoCommonAlgorithm, SiteError, SiteRefused
 from miner.job import Job, Submission, check_key, check_local, check_offer, read_job
 from miner.pow import ALGORITHMS
+from miner.pow.errors import REMEDY
 from miner.service import TicketKey
 from miner.tokens import TokenRequest, b64url
 from miner.transport import Reply, Steps
@@ -63,8 +64,7 @@ def _with_remedy(refused: SiteRefused) -> SiteError:
     if known:
         return NoCommonAlgorithm(f"{refused.detail} Allow it: --algo {known[0]}.")
     return NoCommonAlgorithm(
-        f"{refused.detail} This installation has {', '.join(ALGORITHMS)}; for more, install it from a wheel, or again where a C "
-        "compiler is (apt-get install gcc python3-dev)."
+        f"{refused.detail} This installation has {', '.join(ALGORITHMS)}; for more, {REMEDY}."
     )
 
 

@@ -15,6 +15,12 @@ Beside them, MemoryError where there is not as much memory as a hash, a cache or
 
 from __future__ import annotations
 
+REMEDY = (
+    "install a C compiler and Python's headers, and then Flask-TicketMiner again (pip install --force-reinstall --no-cache-dir), or use "
+    "a wheel"
+)
+"""How an installation gets the compiled kernels; pip's cache may hold a package without them."""
+
 
 class PowError(ValueError):
     """The input cannot be hashed or searched as asked."""
@@ -44,7 +50,4 @@ class BadRange(PowError):
 
 def not_compiled(algorithm: str) -> NotCompiled:
     """Return the error for an algorithm that only compiled code computes."""
-    return NotCompiled(
-        f"{algorithm} needs the compiled kernels, which this installation lacks: install a C compiler and Python's headers, and then "
-        "this package again (pip install --force-reinstall --no-cache-dir), or use a wheel."
-    )
+    return NotCompiled(f"{algorithm} needs the compiled kernels, which this installation lacks: {REMEDY}.")

@@ -67,8 +67,8 @@ def _light(seed: bytes | None, epoch: int | None, epoch_length: int) -> Table:
 
 
 def _for_search(seed: bytes | None, epoch: int | None, epoch_length: int) -> Table:
-    opened = dataset.opened(which_epoch(seed, epoch, epoch_length), epoch_length)
-    return opened or _light(seed, epoch, epoch_length).for_search()
+    epoch = which_epoch(seed, epoch, epoch_length)
+    return dataset.opened(epoch, epoch_length) or cache.load(epoch, epoch_length=epoch_length).for_search()
 
 
 def _kernel(path: str, table_to_hash: FindTable, table_to_search: FindTable) -> Kernel:

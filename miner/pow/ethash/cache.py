@@ -8,7 +8,6 @@ import os
 from pathlib import Path
 
 from miner.pow.ethash import files
-from miner.pow.ethash.errors import TableMissing
 from miner.pow.ethash.files import Place, Unfit
 from miner.pow.ethash.kernels import compiled
 from miner.pow.ethash.sizes import EPOCH_LENGTH, dataset_size, seed_hash
@@ -62,11 +61,7 @@ def load(epoch: int, *, epoch_length: int = EPOCH_LENGTH, folder: Path | None = 
     known = _known(place)
     if known:
         return known
-    try:
-        table = _found(place)
-    except OSError as error:
-        raise TableMissing(error.strerror) from error
-    return _remember(place, table)
+    return _remember(place, files.found(place, lambda: _mapped(place)))
 
 
 def computed(epoch: int, *, epoch_length: int = EPOCH_LENGTH) -> Table:
@@ -77,25 +72,6 @@ def computed(epoch: int, *, epoch_length: int = EPOCH_LENGTH) -> Table:
     """
     place = files.cache_place(epoch, epoch_length, None)
     return _table(place, memoryview(_rows(place)))
-
-
-def _found(place: Place) -> Table:
-    try:
-        return _mapped(place)
-    except FileNotFoundError:
-        if files.is_locked(place):
-            raise files.busy(place) from None
-        if not place.path.exists():  # else it has been finished just now
-            raise files.missing(place) from None
-    except Unfit:
-        pass
-    with files.locked(place, wait=False):
-        try:
-            return _mapped(place)
-        except FileNotFoundError:
-            raise files.missing(place) from None
-        except Unfit as why:
-            raise files.damaged(place, why) from None
 
 
 def _known(place: Place) -> Table | None:

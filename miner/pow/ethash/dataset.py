@@ -130,10 +130,7 @@ def opened(epoch: int, epoch_length: int) -> Table | None:
 
 def open_place(place: Place, light: Table, in_memory: bool | None = None) -> Table:
     """Return the dataset in the file of `place`, checked against the cache `light`."""
-    try:
-        rows = _checked(place, light)
-    except OSError as error:
-        raise TableMissing(error.strerror) from error
+    rows = files.found(place, lambda: _mapped(place, light))
     spare = available_memory()
     if in_memory is None:
         in_memory = spare is not None and spare > place.size * 3 // 2
@@ -143,25 +140,6 @@ def open_place(place: Place, light: Table, in_memory: bool | None = None) -> Tab
         return Table(_copied(place)) if in_memory else Table(rows)
     except OSError as error:
         raise TableMissing(files.unusable(place, error, "read from").strerror) from error
-
-
-def _checked(place: Place, light: Table) -> memoryview:
-    try:
-        return _mapped(place, light)
-    except FileNotFoundError:
-        if files.is_locked(place):
-            raise files.busy(place) from None
-        if not place.path.exists():  # else it has been finished just now
-            raise files.missing(place) from None
-    except Unfit:
-        pass
-    with files.locked(place, wait=False):
-        try:
-            return _mapped(place, light)
-        except FileNotFoundError:
-            raise files.missing(place) from None
-        except Unfit as why:
-            raise files.damaged(place, why) from None
 
 
 def _mapped(place: Place, light: Table) -> memoryview:

@@ -14,7 +14,7 @@ import os
 import stat
 import struct
 import typing as t
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ _FIELDS = struct.Struct("<8sI8sIIQ32s32s")
 """Magic, version, kind, epoch, its length, bytes of the table, seed, SHA-256 of the table (zeros for a dataset)."""
 
 Kind = t.Literal["cache", "dataset"]
+T = t.TypeVar("T")
 
 
 _OF_OTHERS = (errno.EPIPE, errno.ECONNRESET)
@@ -261,6 +262,36 @@ def is_locked(place: Place) -> bool:
     finally:
         os.close(lock)
     return False
+
+
+def found(place: Place, read: Callable[[], T]) -> T:
+    """Return what `read` makes of the file, which it may raise :class:`Unfit` about; a damaged file is set aside.
+
+    :raises TableMissing, TableBusy: there is no table, or not yet; the message says what to do.
+    """
+    try:
+        return _found(place, read)
+    except OSError as error:
+        raise TableMissing(error.strerror) from error
+
+
+def _found(place: Place, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except FileNotFoundError:
+        if is_locked(place):
+            raise busy(place) from None
+        if not place.path.exists():  # else it has been finished just now
+            raise missing(place) from None
+    except Unfit:
+        pass
+    with locked(place, wait=False):
+        try:
+            return read()
+        except FileNotFoundError:
+            raise missing(place) from None
+        except Unfit as why:
+            raise damaged(place, why) from None
 
 
 def missing(place: Place) -> TableMissing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from miner.pow.extension import BUILT, extension
@@ -19,6 +20,7 @@ def compiled() -> t.Any:
     return extension("ethash")
 
 
+@functools.cache
 def paths() -> tuple[str, ...]:
     """Return the names of the kernels that this machine can run, the fastest first; none where nothing was compiled."""
     if not BUILT:
