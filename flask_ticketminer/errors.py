@@ -11,7 +11,7 @@
     └── Problem                          answered as application/problem+json (RFC 9457)
         ├── BadRequest (400)             MalformedRequest, BadAmount, UnknownAlgorithm, UnknownFund, ForgedJob,
         │                                WrongKey, BlindedMessageRange, ValueMismatch
-        ├── UnsupportedMediaType (415), BodyTooLarge (413), AddressTooLong (414), NotFound (404: NoTip, NoSuchKey)
+        ├── UnsupportedMediaType (415), BodyTooLarge (413), AddressTooLong (414), NotFound (404: NoTip, NoSuchKey, NoSuchAsset)
         ├── Forbidden (403)              ConsentRequired, InsecureTransport
         ├── ShareMissesTarget (422), ExpiredJob (410)
         ├── Conflict (409)               StaleJob, DuplicateShare, OutputAlreadySigned, TicketInUse, InProgress,
@@ -169,6 +169,11 @@ class NoTip(NotFound):
 class NoSuchKey(NotFound):
     cause = "no-such-key"
     title = "No such key"
+
+
+class NoSuchAsset(NotFound):
+    cause = "no-such-asset"
+    title = "No such file"
 
 
 class Forbidden(Problem):

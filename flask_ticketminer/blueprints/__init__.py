@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from flask_ticketminer.blueprints import dashboard, job, keys, redeem, service, submit
+from flask_ticketminer.blueprints import assets, dashboard, job, keys, redeem, service, submit
 from flask_ticketminer.errors import Problem
 from flask_ticketminer.paywall import wants_html
 from flask_ticketminer.site import current_site
@@ -14,6 +14,8 @@ from flask_ticketminer.wire import http_problem, problem_response
 
 _FOR_PEOPLE = frozenset({"ticketminer.redeem.donate", "ticketminer.redeem.redeem"})
 """Endpoints that a person's browser comes to, by link or form."""
+_FILES = frozenset({"ticketminer.static", "ticketminer.assets.asset"})
+"""Endpoints of files that are the same on every site."""
 
 
 def make_blueprint(url_prefix: str) -> Blueprint:
@@ -26,7 +28,7 @@ def make_blueprint(url_prefix: str) -> Blueprint:
         static_folder="static",
         static_url_path="/static",
     )
-    for module in (service, job, submit, redeem, keys, dashboard):
+    for module in (service, job, submit, redeem, keys, dashboard, assets):
         parent.register_blueprint(module.make_blueprint())
     parent.before_request(_check_request)
     parent.before_app_request(_refuse_unrouted)
@@ -44,7 +46,7 @@ def _refuse_unrouted() -> Response | None:
 
 
 def _check_request() -> None:
-    if request.endpoint == "ticketminer.static":
+    if request.endpoint in _FILES:
         return
     site = current_site()
     request.max_content_length = site.settings.max_body
