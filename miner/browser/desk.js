@@ -1,0 +1,44 @@
+// What only the wallet page asks for: lists, gifts, backup words, and the ways to be rid of it all.
+
+import { fromWords, toWords } from "./wallet/words.js";
+
+const LATEST_RUNS = 50;
+const LATEST_ENTRIES = 200;
+
+/** @typedef {import("./session.js").Session} Session */
+
+/** @param {Session} session @returns {Promise<import("./types.d.ts").WalletView>} */
+export async function view({ wallet, client, snapshot, settings }) {
+  const estimate = await navigator.storage?.estimate?.().catch(() => null);
+  const tickets = await wallet.tickets();
+  return {
+    balance: await wallet.balance(),
+    pending: tickets.reduce((sum, ticket) => sum + (ticket.state === "pending" ? ticket.value : 0), 0),
+    tickets: tickets.map(({ value, redeemUntil, state, keyId }) => ({ value, redeemUntil, state, keyId })),
+    runs: await wallet.runs(LATEST_RUNS),
+    history: await wallet.history(LATEST_ENTRIES),
+    service: await client.service(),
+    storage: { usage: estimate?.usage ?? null, quota: estimate?.quota ?? null, persisted: snapshot.persisted },
+    wordsSeen: Boolean(await wallet.setting("backup-seen")),
+    limits: { ...settings },
+  };
+}
+
+/** @param {Session} session */
+export async function words({ wallet, assets }) {
+  return toWords(await wallet.seed(), await list(assets));
+}
+
+/** @param {Session} session @param {string} text */
+export async function restore({ wallet, client, assets }, text) {
+  const seed = await fromWords(text, await list(assets));
+  await wallet.useSeed(seed);
+  await wallet.setSetting("backup-seen", wallet.now());
+  return client.restore();
+}
+
+/** The 2048 words of BIP 39. @param {URL} assets */
+async function list(assets) {
+  const reply = await fetch(new URL("english.txt", assets));
+  return (await reply.text()).trim().split("\n");
+}
