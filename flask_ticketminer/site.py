@@ -9,6 +9,7 @@ from flask import Flask, current_app
 from itsdangerous import URLSafeSerializer
 from werkzeug.routing import MapAdapter
 
+from flask_ticketminer.assets import current_assets
 from flask_ticketminer.binding import mounted
 from flask_ticketminer.budgets import Budgets
 from flask_ticketminer.clock import Clock, DatabaseClock
@@ -139,6 +140,10 @@ class Site(Shared):
     def url(self, path: str = "/") -> str:
         """Return the path-absolute URL of one of our endpoints, with the mount point of the current request."""
         return mounted(self.settings.url_prefix + path)
+
+    def asset_url(self, name: str = "") -> str:
+        """Return the address of a file of the page miner; without `name`, that of the tree, which ends with a slash."""
+        return self.url(f"/assets/{current_assets().hash}/{name}")
 
     def _announce_keys(self, keys: t.Sequence[MintKey]) -> None:
         tell(keys_rotated, self.app, keys=[(key.value, key.starts) for key in keys])

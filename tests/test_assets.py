@@ -15,8 +15,10 @@ from mnemonic import Mnemonic
 from visitor import cause
 from werkzeug.test import TestResponse
 
-import flask_ticketminer.blueprints.assets as module
-from flask_ticketminer.blueprints.assets import WORKERS, Assets, assets_url, current_assets
+import flask_ticketminer.assets as module
+from flask_ticketminer.assets import Assets, current_assets
+from flask_ticketminer.blueprints.assets import WORKERS
+from flask_ticketminer.site import current_site
 
 MINER = pathlib.Path(__file__).parent.parent / "miner"
 
@@ -34,7 +36,7 @@ def assets(app: Flask) -> Assets:
 
 def get(app: Flask, name: str, **headers: str) -> TestResponse:
     with app.test_request_context():
-        address = assets_url(name)
+        address = current_site().asset_url(name)
     return app.test_client().get(address, headers=headers)
 
 
@@ -120,8 +122,8 @@ def test_another_tree_is_not_there(app: Flask) -> None:
 def test_addresses_follow_prefix_and_mount_point(make_host: MakeHost) -> None:
     app = make_host(TICKETMINER_URL_PREFIX="/pay")
     with app.test_request_context(base_url="http://localhost/mounted/"):
-        assert re.fullmatch(r"/mounted/pay/assets/[0-9a-f]{16}/core\.js", assets_url("core.js"))
-        assert assets_url().endswith("/")
+        assert re.fullmatch(r"/mounted/pay/assets/[0-9a-f]{16}/core\.js", current_site().asset_url("core.js"))
+        assert current_site().asset_url().endswith("/")
 
 
 @pytest.fixture

@@ -1,0 +1,102 @@
+"""The files of the page miner: modules, styles, sentences, kernels and words, under one hash.
+
+One hash over all files names the tree, so that modules find one another by relative addresses and caches keep all of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import typing as t
+from dataclasses import dataclass
+from importlib.resources import files
+
+from flask import current_app
+
+if t.TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+WORDS = "english.txt"
+"""The words of BIP 39, one a line."""
+FALLBACK = "en"
+"""The language that every sentence is there in."""
+
+_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".json": "application/json",
+    ".wasm": "application/wasm",
+    ".txt": "text/plain; charset=utf-8",
+}
+_BROWSER = frozenset({".js", ".css", ".json"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file: its bytes, its ``Content-Type``, and the first 32 hex digits of its SHA-256."""
+
+    data: bytes
+    content_type: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assets:
+    """All files by name; `hash` is 16 hex digits of SHA-256 over names and contents."""
+
+    hash: str
+    files: t.Mapping[str, Asset]
+
+
+def current_assets() -> Assets:
+    """Return the files, read once a process; in debug mode again whenever one of them has changed."""
+    return _read(_state() if current_app.debug else ())
+
+
+def languages() -> tuple[str, ...]:
+    """Return the languages that there are sentences in, as BCP 47 tags, English first; opens no file."""
+    found = {entry.name for entry in (files("miner") / "browser" / "messages").iterdir() if entry.is_dir()}
+    return FALLBACK, *sorted(found - {FALLBACK})
+
+
+@functools.lru_cache(2)
+def _read(state: tuple[tuple[str, int, int], ...]) -> Assets:  # noqa: ARG001 - tells one state from another
+    contents = {name: file.read_bytes() for name, file in _found()}
+    contents[WORDS] = _words()
+    total = hashlib.sha256()
+    for name in sorted(contents):
+        total.update(f"{name}\n{len(contents[name])}\n".encode() + contents[name])
+    return Assets(total.hexdigest()[:16], {name: _asset(name, data) for name, data in contents.items()})
+
+
+def _asset(name: str, data: bytes) -> Asset:
+    return Asset(data, _TYPES[os.path.splitext(name)[1]], hashlib.sha256(data).hexdigest()[:32])
+
+
+def _found() -> t.Iterator[tuple[str, Traversable]]:
+    """Yield the name and the place of every file of package ``miner`` that browsers may load."""
+    package = files("miner")
+    yield from _below(package / "browser", "", _BROWSER)
+    yield from _below(package / "pow" / "wasm", "wasm/", frozenset({".wasm"}))
+
+
+def _below(
+    folder: Traversable, prefix: str, suffixes: t.Collection[str]
+) -> t.Iterator[tuple[str, Traversable]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _below(entry, f"{prefix}{entry.name}/", suffixes)
+        elif os.path.splitext(entry.name)[1] in suffixes:
+            yield prefix + entry.name, entry
+
+
+def _state() -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when a file does: names, times and sizes."""
+    stats = ((name, os.stat(str(file))) for name, file in _found())
+    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats))
+
+
+def _words() -> bytes:
+    words = (files("mnemonic") / "wordlist" / "english.txt").read_text("utf-8").split()
+    return ("\n".join(words) + "\n").encode()
