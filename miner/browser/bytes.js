@@ -1,76 +1,59 @@
-// Byte strings and their one accepted spelling each, as miner/tokens/codec.py has them.
+// Byte strings and their one accepted spelling each, as in miner/tokens/codec.py.
 
 import { CodecError } from "./errors.js";
 
-const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
+/** @param {Uint8Array} bytes */
+export const toHex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** Lower case. @param {Uint8Array} bytes */
-export function toHex(bytes) {
-  let text = "";
-  for (const byte of bytes) text += HEX[byte];
+/**
+ * `size` bytes, or any number, of lower-case hex. Throws CodecError: wrong-type, malformed-hex, wrong-size.
+ * @param {unknown} text @param {number} [size] @param {string} [name] what the message calls it
+ */
+export function fromHex(text, size, name = "The value") {
+  const pairs = spelt(text, /^([0-9a-f]{2})*$/, "hex", name).match(/../g) ?? [];
+  return sized(Uint8Array.from(pairs, (pair) => parseInt(pair, 16)), size, name);
+}
+
+/** Without padding (RFC 4648 section 5). @param {Uint8Array} bytes */
+export function toBase64url(bytes) {
+  const text = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+const BASE64URL = /^([\w-]{4})*([\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/;
+
+/**
+ * The same for canonical base64url; malformed-base64.
+ * @param {unknown} text @param {number} [size] @param {string} [name]
+ */
+export function fromBase64url(text, size, name = "The value") {
+  const binary = atob(spelt(text, BASE64URL, "base64", name).replaceAll("-", "+").replaceAll("_", "/"));
+  return sized(Uint8Array.from(binary, (letter) => letter.charCodeAt(0)), size, name);
+}
+
+/** @param {unknown} text @param {RegExp} pattern @param {string} kind @param {string} name */
+function spelt(text, pattern, kind, name) {
+  if (typeof text !== "string") throw new CodecError("wrong-type", `${name} must be a string of ${kind}.`);
+  if (!pattern.test(text)) throw new CodecError(`malformed-${kind}`, `${name} must be canonical ${kind}.`);
   return text;
 }
 
-/**
- * Bytes of lower-case hex, exactly `size` when given. Throws CodecError: wrong-type, malformed-hex, wrong-size.
- * @param {unknown} text @param {number} [size] @param {string} [name] begins the message
- */
-export function fromHex(text, size, name = "The value") {
-  if (typeof text !== "string") throw new CodecError("wrong-type", `${name} must be a string of hexadecimal digits.`);
-  if (text.length % 2 || !/^[0-9a-f]*$/.test(text)) {
-    throw new CodecError("malformed-hex", `${name} must be lower-case hexadecimal, two digits a byte.`);
-  }
-  const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16);
-  return sized(bytes, size, name);
-}
-
-/** Unpadded (RFC 4648 section 5). @param {Uint8Array} bytes */
-export function toBase64url(bytes) {
-  let binary = "";
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary).replace(/[+/=]/g, (sign) => (sign === "+" ? "-" : sign === "/" ? "_" : ""));
-}
-
-/**
- * Bytes of canonical, unpadded base64url, exactly `size` when given. Throws CodecError: wrong-type, malformed-base64,
- * wrong-size.
- * @param {unknown} text @param {number} [size] @param {string} [name] begins the message
- */
-export function fromBase64url(text, size, name = "The value") {
-  if (typeof text !== "string") throw new CodecError("wrong-type", `${name} must be a string of base64url.`);
-  if (text.length % 4 === 1 || !/^[\w-]*$/.test(text)) {
-    throw new CodecError("malformed-base64", `${name} must be base64url (RFC 4648 section 5) without padding.`);
-  }
-  const bytes = Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
-  if (toBase64url(bytes.subarray(-(bytes.length % 3) || bytes.length)) !== text.slice(text.length - (text.length % 4))) {
-    throw new CodecError("malformed-base64", `${name} is not canonical base64url: its last character has stray bits.`);
-  }
-  return sized(bytes, size, name);
-}
-
-/** @template {Uint8Array} T @param {T} bytes @param {number | undefined} size @param {string} name */
+/** @param {Uint8Array} bytes @param {number | undefined} size @param {string} name */
 export function sized(bytes, size, name) {
-  if (size !== undefined && bytes.length !== size) {
-    throw new CodecError("wrong-size", `${name} must be ${size} bytes, not ${bytes.length}.`);
-  }
-  return bytes;
+  if (bytes.length === (size ?? bytes.length)) return bytes;
+  throw new CodecError("wrong-size", `${name} must be ${size} bytes, not ${bytes.length}.`);
 }
 
 /** @param {string} text */
 export const utf8 = (text) => new TextEncoder().encode(text);
 
-/** @param {Uint8Array} bytes strict UTF-8, without a byte order mark; throws TypeError */
+/** Throws TypeError for what is not UTF-8. @param {Uint8Array} bytes */
 export const fromUtf8 = (bytes) => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 
 /** @param {Uint8Array[]} parts */
 export function concat(...parts) {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
   return whole;
 }
 
@@ -80,5 +63,5 @@ export const equal = (a, b) => a.length === b.length && a.every((byte, i) => byt
 /** Big-endian. @param {Uint8Array} bytes */
 export const toBigInt = (bytes) => BigInt(`0x0${toHex(bytes)}`);
 
-/** `size` bytes, big-endian; throws CodecError when the number needs more. @param {bigint} value @param {number} size */
+/** `size` bytes, big-endian. @param {bigint} value not negative, below 256^size @param {number} size */
 export const fromBigInt = (value, size) => fromHex(value.toString(16).padStart(2 * size, "0"), size, "The number");

@@ -5,7 +5,10 @@
 const PRIMES = [];
 for (let i = 2; PRIMES.length < 80; i++) if (PRIMES.every((prime) => i % prime)) PRIMES.push(i);
 
-/** The first 64 fractional bits of the square (2) or cube (3) roots of primes, as pairs. @param {number[]} primes @param {2 | 3} power */
+/**
+ * The first 64 fractional bits of the square (2) or cube (3) roots of primes, as pairs.
+ * @param {number[]} primes @param {2 | 3} power
+ */
 function fractions(primes, power) {
   return Uint32Array.from(primes.flatMap((prime) => {
     const wanted = BigInt(prime) << BigInt(64 * power);
@@ -59,7 +62,8 @@ function compress256(state, w) {
   for (let t = 16; t < 64; t++) {
     const x = w[t - 15];
     const y = w[t - 2];
-    w[t] = w[t - 16] + w[t - 7] + (turn(x, x, 7) ^ turn(x, x, 18) ^ (x >>> 3)) + (turn(y, y, 17) ^ turn(y, y, 19) ^ (y >>> 10));
+    w[t] = w[t - 16] + w[t - 7] +
+      (turn(x, x, 7) ^ turn(x, x, 18) ^ (x >>> 3)) + (turn(y, y, 17) ^ turn(y, y, 19) ^ (y >>> 10));
   }
   let [a, b, c, d, e, f, g, h] = state;
   for (let t = 0; t < 64; t++) {
@@ -90,7 +94,8 @@ function compress512(state, w) {
       ((eh & fh) ^ (~eh & gh)) + K512[t] + w[t] + carry(low1);
     const low2 = ((turn(ah, al, 28) ^ turn(al, ah, 2) ^ turn(al, ah, 7)) >>> 0) +
       (((al & bl) ^ (al & cl) ^ (bl & cl)) >>> 0);
-    const high2 = (turn(al, ah, 28) ^ turn(ah, al, 2) ^ turn(ah, al, 7)) + ((ah & bh) ^ (ah & ch) ^ (bh & ch)) + carry(low2);
+    const high2 = (turn(al, ah, 28) ^ turn(ah, al, 2) ^ turn(ah, al, 7)) +
+      ((ah & bh) ^ (ah & ch) ^ (bh & ch)) + carry(low2);
     const lowE = dl + (low1 >>> 0);
     const lowA = (low1 >>> 0) + (low2 >>> 0);
     [hh, hl, gh, gl, fh, fl] = [gh, gl, fh, fl, eh, el];

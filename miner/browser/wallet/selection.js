@@ -1,4 +1,4 @@
-// Which tickets pay an amount, by the same rules as miner/wallet/selection.py.
+// Which tickets pay an amount, by the rules of miner/wallet/selection.py.
 
 import { NotEnoughTickets } from "../errors.js";
 
@@ -10,81 +10,71 @@ export const DENOMINATIONS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /** @typedef {{value: number, redeemUntil: number}} Coin */
 
 /**
- * Tickets that pay `amount` and the values of the change, both ascending: exactly if any choice does, else with change;
- * then as few as possible; of equal ones those that end first. `sum(inputs) = amount + sum(change)`.
+ * Exactly if any choice does, else with change; then as few as possible; of equal ones those that end first.
+ * sum(inputs) = amount + sum(change), both ascending. Throws NotEnoughTickets.
  * @template {Coin} T @param {Iterable<T>} tickets @param {number} amount
  * @param {{maxInputs?: number, denominations?: readonly number[]}} [limits]
- * @returns {{inputs: T[], change: number[]}}
  */
 export function choose(tickets, amount, { maxInputs = MAX_INPUTS, denominations = DENOMINATIONS } = {}) {
-  if (!Number.isSafeInteger(amount) || amount < 0) throw new RangeError("An amount is a whole number, not negative.");
+  if (!(Number.isSafeInteger(amount) && amount >= 0)) throw new RangeError("An amount is a whole number from 0.");
   const ordered = [...tickets].sort((a, b) => b.value - a.value || a.redeemUntil - b.redeemUntil);
   const available = sum(ordered);
   if (available < amount) {
-    const more = amount - available;
-    const message = `This takes ${amount} of the site's tickets and the wallet holds ${available}; mine ${more} more.`;
-    throw new NotEnoughTickets(message, amount, available);
+    const message = `This takes ${amount} of the site's tickets and the wallet holds ${available}`;
+    throw new NotEnoughTickets(`${message}; mine ${amount - available} more.`, amount, available);
   }
   let inputs = exact(ordered, amount);
   if (!inputs || inputs.length > maxInputs) inputs = covering(ordered, amount);
   if (inputs.length > maxInputs) {
-    const message =
-      `${amount} would take ${inputs.length} small tickets, and a request carries at most ${maxInputs}; ` +
-      "join them into larger ones first.";
+    const message = `${amount} takes ${inputs.length} small tickets, a request carries ${maxInputs}; join them first.`;
     throw new NotEnoughTickets(message, amount, sum(ordered.slice(0, maxInputs)), "too-many-tickets");
   }
-  return { inputs: inputs.sort(smaller), change: make(sum(inputs) - amount, denominations) };
+  return { inputs: inputs.sort(ascending), change: make(sum(inputs) - amount, denominations) };
 }
 
 /**
- * The fewest `denominations` (powers of two, any number of each), ascending, that add up to `value`.
+ * The fewest `denominations` (powers of two), ascending, that add up to `value`. Throws NotEnoughTickets.
  * @param {number} value @param {readonly number[]} [denominations]
  */
 export function make(value, denominations = DENOMINATIONS) {
   const parts = [];
-  let rest = value;
-  for (const denomination of [...denominations].sort((a, b) => b - a)) {
-    for (; rest >= denomination; rest -= denomination) parts.push(denomination);
-  }
-  if (rest) {
-    const message = `The site issues no ticket that is worth ${rest}, so this amount cannot be made; choose another amount.`;
-    throw new NotEnoughTickets(message, value, value - rest, "no-small-tickets");
-  }
-  return parts.reverse();
+  for (const part of [...denominations].sort((a, b) => b - a)) for (; value >= part; value -= part) parts.push(part);
+  if (!value) return parts.reverse();
+  const message = `The site issues no ticket that is worth ${value}; choose another amount.`;
+  throw new NotEnoughTickets(message, 0, 0, "no-small-tickets");
 }
 
 /** @param {Coin[]} coins */
 const sum = (coins) => coins.reduce((total, coin) => total + coin.value, 0);
 
 /** @param {Coin} a @param {Coin} b */
-const smaller = (a, b) => a.value - b.value || a.redeemUntil - b.redeemUntil;
+const ascending = (a, b) => a.value - b.value || a.redeemUntil - b.redeemUntil;
 
-/** Values are powers of two, so taking the largest that fits is exact when anything is. @template {Coin} T @param {T[]} ordered @param {number} amount */
+/**
+ * Of powers of two, taking the largest that fits is exact when anything is.
+ * @template {Coin} T @param {T[]} ordered @param {number} amount
+ */
 function exact(ordered, amount) {
-  const taken = [];
-  for (const coin of ordered) {
-    if (coin.value > amount) continue;
-    taken.push(coin);
-    amount -= coin.value;
-  }
+  const taken = ordered.filter((coin) => coin.value <= amount && ((amount -= coin.value), true));
   return amount ? null : taken;
 }
 
-/** The fewest that reach `amount`, then each, smallest first, replaced by the smallest that still does. @template {Coin} T @param {T[]} ordered @param {number} amount */
+/**
+ * The fewest, then each, smallest first, replaced by the smallest that still does.
+ * @template {Coin} T @param {T[]} ordered @param {number} amount
+ */
 function covering(ordered, amount) {
-  let count = 0;
-  let total = 0;
+  let [count, total] = [0, 0];
   while (total < amount) total += ordered[count++].value;
-  const taken = ordered.slice(0, count);
-  const unused = ordered.slice(count);
+  const [taken, unused] = [ordered.slice(0, count), ordered.slice(count)];
   for (let i = count - 1; i >= 0; i--) {
-    const needed = amount - (total - taken[i].value);
-    const [best] = unused.filter((coin) => coin.value >= needed && coin.value < taken[i].value).sort(smaller);
+    const { value } = taken[i];
+    const [best] = unused.filter((coin) => coin.value < value && coin.value >= amount - total + value).sort(ascending);
     if (!best) continue;
-    total += best.value - taken[i].value;
     unused.splice(unused.indexOf(best), 1);
     unused.push(taken[i]);
     taken[i] = best;
+    total += best.value - value;
   }
   return taken;
 }
