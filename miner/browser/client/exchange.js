@@ -1,0 +1,177 @@
+// Swapping tickets with the site that made them: split, join, renew, give away, and take over a gift.
+
+import { toHex } from "../bytes.js";
+import { ForeignRequest, SiteRefused, TicketsTaken, WalletError } from "../errors.js";
+import { publicKey, verify } from "../tokens/rsabssa.js";
+import { challengeDigest, decodeToken, tokenInput } from "../tokens/structures.js";
+import { decodeTickets, encodeTickets } from "../wallet/gift.js";
+import { choose, make } from "../wallet/selection.js";
+import { isOk, read, refusal } from "./answers.js";
+import { settleChange } from "./booking.js";
+import { encode } from "./conversation.js";
+import { payload } from "./payment.js";
+import { reconcile } from "./recovery.js";
+import { issues } from "./service.js";
+
+/** @import { HeldTicket, TicketKey } from "../types" */
+/** @import { Conversation } from "./conversation.js" */
+
+/** Seconds before its end from which on a ticket is exchanged for a new one. */
+const RENEW_WITHIN = 7 * 86_400;
+/** Tickets of one exchange; their value never needs more outputs than that. */
+const CHUNK = 32;
+/** Times tickets are chosen when others are faster: another tab, or a copy of this wallet. */
+const CHOICES = 3;
+
+/**
+ * Swap `tickets` for new ones of `values`, which add up to the same. Throws SiteRefused: the tickets are free again unless the site
+ * has no decision yet; TicketsTaken: some were not free, or had been spent by another copy of this wallet.
+ * @param {Conversation} talk @param {HeldTicket[]} tickets @param {number[]} values
+ * @param {{label?: string, adopt?: boolean}} [options]
+ */
+export async function exchange(talk, tickets, values, { label = "exchanged", adopt = false } = {}) {
+  if (total(tickets) !== values.reduce((sum, value) => sum + value, 0)) throw new RangeError("An exchange keeps the value.");
+  const { limits, links } = await talk.service();
+  if (tickets.length > limits.inputs || values.length > Math.min(limits.outputs, Math.max(16, tickets.length))) {
+    throw new WalletError("That is too much for one exchange; swap fewer tickets at a time.");
+  }
+  for (let attempt = 1; ; attempt++) {
+    const keys = await talk.issuing([...values].sort((a, b) => a - b));
+    const request = await talk.wallet.begin(
+      { kind: "exchange", path: links.redeem, amount: 0, resource: null, label },
+      () => ({ inputs: tickets, keys }),
+      (inputs, outputs) => encode({ payload: payload(inputs, outputs) }),
+      { adopt, now: talk.now() },
+    );
+    const reply = await talk.post(request.path, request.body);
+    if (isOk(reply)) return settleChange(talk, request, read(reply, "The answer to an exchange"));
+    const refused = refusal(reply);
+    if (!refused.definite) throw refused;
+    const filed = await reconcile(talk, request, refused);
+    if (filed) return filed;
+    if (refused.cause === "ticket-spent" && !adopt) {
+      const message = "Another copy of this wallet has spent some of these tickets; they are marked as spent. Look at the balance before you repeat.";
+      throw new TicketsTaken(message, { cause: refused });
+    }
+    if (attempt === 3 || !["output-already-signed", "key-not-signing"].includes(refused.cause)) throw refused;
+    await talk.keys({ refresh: true });
+  }
+}
+
+/** Let `step` choose tickets again when those it had chosen are not free any more, and the wallet knows it. @template T @param {() => Promise<T>} step */
+async function chosenAgain(step) {
+  for (let choice = 1; ; choice++) {
+    try {
+      return await step();
+    } catch (error) {
+      if (!(error instanceof TicketsTaken) || choice === CHOICES) throw error;
+    }
+  }
+}
+
+/** Text that carries tickets worth exactly `amount`, split before where needed. @param {Conversation} talk @param {number} amount */
+export async function send(talk, amount) {
+  const { denominations } = await talk.service();
+  await chosenAgain(async () => {
+    const { inputs, change } = choose(await free(talk), amount);
+    if (change.length) await exchange(talk, inputs, [...make(amount, denominations), ...make(total(inputs) - amount, denominations)]);
+  });
+  return encodeTickets(talk.origin, await talk.wallet.give(amount));
+}
+
+/** Swap many small tickets for few large ones; by how many they became fewer. @param {Conversation} talk */
+export async function join(talk) {
+  const { denominations } = await talk.service();
+  const before = (await free(talk)).length;
+  const joined = () =>
+    chosenAgain(async () => {
+      const tickets = await free(talk);
+      for (let start = 0; start < tickets.length; start += CHUNK) {
+        const chunk = tickets.slice(start, start + CHUNK);
+        const values = make(total(chunk), denominations);
+        if (values.length >= chunk.length) continue;
+        await exchange(talk, chunk, values);
+        return true;
+      }
+      return false;
+    });
+  while (await joined());
+  return before - (await free(talk)).length;
+}
+
+/** Swap the tickets that near their end for new ones; their value. @param {Conversation} talk */
+export async function renew(talk) {
+  const { denominations } = await talk.service();
+  const ending = async () => {
+    const now = talk.now();
+    const keys = new Map((await talk.wallet.keys()).map((key) => [key.keyId, key]));
+    return (await free(talk)).filter(({ keyId, redeemUntil }) => {
+      const key = keys.get(keyId);
+      return redeemUntil <= now + RENEW_WITHIN && !(key && issues(key, now));
+    });
+  };
+  // No ticket twice: what a site hands out could near its end at once.
+  const old = (await ending()).map((ticket) => ticket.nonce);
+  let renewed = 0;
+  for (let start = 0; start < old.length; start += CHUNK) {
+    const nonces = old.slice(start, start + CHUNK);
+    renewed += await chosenAgain(async () => {
+      const tickets = (await ending()).filter((ticket) => nonces.includes(ticket.nonce));
+      if (tickets.length) await exchange(talk, tickets, make(total(tickets), denominations), { label: "renewed" });
+      return total(tickets);
+    });
+  }
+  return renewed;
+}
+
+/**
+ * Take over the tickets in `text` by swapping them at once; their value. Throws ForeignRequest: they belong to another site;
+ * WalletError: they are not genuine, have expired, or the giver has spent them.
+ * @param {Conversation} talk @param {string} text
+ */
+export async function receive(talk, text) {
+  const { origin, tokens } = decodeTickets(text);
+  if (origin !== talk.origin) {
+    throw new ForeignRequest(`These are tickets of ${origin}, not of ${talk.origin}. Receive them at the site that they belong to.`);
+  }
+  const { denominations } = await talk.service();
+  // Asking the directory first also shows that the site can be reached, before anything is written down.
+  const keys = new Map((await talk.keys({ refresh: true })).map((key) => [key.keyId, key]));
+  const held = [];
+  for (const token of tokens) held.push(await genuine(talk, token, keys));
+  held.sort((a, b) => a.value - b.value || (a.nonce < b.nonce ? -1 : 1));
+  for (let start = 0; start < held.length; start += CHUNK) {
+    const chunk = held.slice(start, start + CHUNK);
+    try {
+      await exchange(talk, chunk, make(total(chunk), denominations), { label: "received", adopt: true });
+    } catch (error) {
+      if (!(error instanceof SiteRefused) || error.cause !== "ticket-spent") throw error;
+      const message = "The giver has already spent some of these tickets, so they were not taken. Ask for others.";
+      throw new WalletError(message, { code: "gift-spent", cause: error });
+    }
+  }
+  return total(held);
+}
+
+/** @param {Conversation} talk @param {Uint8Array} token @param {Map<string, TicketKey>} keys @returns {Promise<HeldTicket>} */
+async function genuine(talk, token, keys) {
+  const parts = decodeToken(token);
+  const key = keys.get(toHex(parts.keyId));
+  if (!key) throw new WalletError("A ticket's key is not in the site's directory: it has expired or is of another site.", { code: "gift-expired" });
+  if (key.redeemUntil <= talk.now()) throw new WalletError("A ticket has expired; it was not taken.", { code: "gift-expired" });
+  const message = tokenInput(parts.nonce, await challengeDigest(key.issuerName), parts.keyId);
+  if (toHex(message) !== toHex(parts.input) || !(await verify(publicKey(key.spki), message, parts.authenticator))) {
+    throw new WalletError("A ticket is not genuine: the site has not signed it. None was taken.", { code: "gift-forged" });
+  }
+  const { keyId, value, redeemUntil } = key;
+  return { keyId, nonce: toHex(parts.nonce), value, redeemUntil, state: "available", token, request: null, seedId: null };
+}
+
+/** @param {Conversation} talk */
+async function free(talk) {
+  const now = talk.now();
+  return (await talk.wallet.tickets()).filter(({ state, redeemUntil }) => (state === "available" || state === "expired") && redeemUntil > now);
+}
+
+/** @param {{value: number}[]} tickets */
+const total = (tickets) => tickets.reduce((sum, ticket) => sum + ticket.value, 0);
