@@ -28,6 +28,9 @@ export class Session {
   /** @type {import("./types.d.ts").Surroundings} */
   #around = { hidden: false, online: true, battery: "unknown", saveData: null, persisted: null, cores: 2 };
   #service = "";
+  // Set by #open, which everything waits for.
+  wallet = /** @type {Wallet} */ (/** @type {unknown} */ (null));
+  client = /** @type {SiteClient} */ (/** @type {unknown} */ (null));
   /** @type {Promise<Snapshot> | null} */
   #opening = null;
   /** @type {Mining | null} */
@@ -125,7 +128,7 @@ export class Session {
     await this.#ready();
     await this.stop();
     if (version !== this.snapshot.consentVersion)
-      throw this.#fail(new EngineError("consent-changed", "The site has changed what it asks for. Load the page again."));
+      throw this.#fail(new EngineError("The site has changed what it asks for. Load the page again.", { code: "consent-changed" }));
     Object.assign(this.snapshot, { goal, earned: 0, given: 0, problem: null, location: null, phase: "starting" });
     this.snapshot.shares = { accepted: 0, refused: 0, pending: 0 };
     this.#userPause = false;
@@ -145,11 +148,10 @@ export class Session {
     const resource = /** @type {string} */ (goal.resource);
     const price = await this.price(resource);
     if (price === null) this.#arrived(resource);
-    else if (price > goal.amount)
-      throw new PaymentFailed("price-changed", `This costs ${price} tickets by now. Load the page again and decide anew.`, {
-        amount: price,
-      });
-    else goal.amount = price;
+    else if (price > goal.amount) {
+      const message = `This costs ${price} tickets by now. Load the page again and decide anew.`;
+      throw new PaymentFailed(message, { code: "price-changed", values: { amount: price } });
+    } else goal.amount = price;
     return price !== null;
   }
 
@@ -441,7 +443,7 @@ export class Session {
   }
 
   async #ready() {
-    if (!this.#opening) throw new EngineError("not-open", "The wallet is not open. Load the page again.");
+    if (!this.#opening) throw new EngineError("The wallet is not open. Load the page again.", { code: "not-open" });
     await this.#opening;
   }
 }
