@@ -5,23 +5,23 @@ import { KeyMismatch } from "../errors.js";
 import { got, under } from "./store.js";
 
 /** @import { TicketKey } from "../types" */
+/** @import { OutputRow, Tables, TicketRow } from "./types" */
 
-/** Entries of a directory, and living keys of one site: ten denominations in a few epochs are some thirty. */
+/** Entries of a directory, and living keys of one site. */
 export const MAX_KEYS = 512;
 /** Seconds for which a key stays pinned after its tickets have expired. */
 export const KEPT_AFTER_END = 30 * 86_400;
 
 /**
- * Pin `keys`, in a transaction over keys, outputs and tickets. Keys that expired long ago and that nothing here needs go.
- * Throws KeyMismatch: an entry differs from the pinned one, is a second key for its value and time, or there are too many.
- * @param {IDBTransaction} tx @param {TicketKey[]} keys @param {number} now
+ * Pin `keys`, and forget those that ended long before `now` and that nothing here needs. Throws KeyMismatch.
+ * @param {Tables} tables @param {TicketKey[]} keys @param {number} now
  */
-export async function pin(tx, keys, now) {
-  const table = tx.objectStore("keys");
-  await forget(tx, now - KEPT_AFTER_END);
+export async function pin(tables, keys, now) {
   /** @type {Map<string, TicketKey>} */
-  const pinned = new Map((await got(table.getAll())).map((key) => [key.keyId, key]));
-  const before = pinned.size;
+  const pinned = new Map();
+  for (const key of await got(tables.keys.getAll())) {
+    if (key.redeemUntil > now - KEPT_AFTER_END || !(await forgotten(tables, key))) pinned.set(key.keyId, key);
+  }
   for (const key of keys) {
     const known = pinned.get(key.keyId);
     if (known && !same(known, key)) {
@@ -30,7 +30,8 @@ export async function pin(tx, keys, now) {
           "change; nothing is mined or paid here. Ask the operator what happened.",
       );
     }
-    pinned.set(key.keyId, known ?? key);
+    if (!known) tables.keys.put(key);
+    pinned.set(key.keyId, key);
   }
   checkPeriods(pinned.values());
   if (pinned.size > MAX_KEYS) {
@@ -39,15 +40,14 @@ export async function pin(tx, keys, now) {
         "visitors apart, so nothing is mined or paid here. Ask the operator.",
     );
   }
-  for (const key of [...pinned.values()].slice(before)) table.add(key);
 }
 
-/** Let no two `keys` make tickets of one value at the same time; throws KeyMismatch. @param {Iterable<TicketKey>} keys */
+/** Let no two of `keys` make tickets of one value at the same time; throws KeyMismatch. @param {Iterable<TicketKey>} keys */
 export function checkPeriods(keys) {
   /** @type {TicketKey | undefined} */
   let last;
   for (const key of [...keys].sort((a, b) => a.value - b.value || a.notBefore - b.notBefore)) {
-    if (last?.value === key.value && key.notBefore < last.issueUntil && key.keyId !== last.keyId) {
+    if (last?.value === key.value && key.notBefore < last.issueUntil && !same(last, key)) {
       throw new KeyMismatch(
         `The site shows a second key for tickets of value ${key.value} in the same period. That is how a site would mark ` +
           "its visitors to recognise them later, so nothing is mined or paid here. Ask the operator, and compare the " +
@@ -59,19 +59,18 @@ export function checkPeriods(keys) {
 }
 
 /** @param {TicketKey} a @param {TicketKey} b */
-export const same = (a, b) =>
-  a.keyId === b.keyId && a.value === b.value && a.notBefore === b.notBefore && a.issueUntil === b.issueUntil &&
-  a.redeemUntil === b.redeemUntil && a.issuerName === b.issuerName && equal(a.spki, b.spki);
+const same = ({ spki, ...a }, b) =>
+  equal(spki, b.spki) && Object.entries(a).every(([name, value]) => b[/** @type {keyof a} */ (name)] === value);
 
-/** @param {IDBTransaction} tx @param {number} end */
-async function forget(tx, end) {
-  for (const { keyId, redeemUntil } of await got(tx.objectStore("keys").getAll())) {
-    if (redeemUntil > end) continue;
-    const tickets = await got(tx.objectStore("tickets").getAll(under(keyId)));
-    const outputs = await got(tx.objectStore("outputs").getAll());
-    if (outputs.some((row) => row.keyId === keyId) || tickets.some((row) => row.state !== "spent")) continue;
-    tx.objectStore("keys").delete(keyId);
-    // A key that is gone brings no ticket back, so nobody has to remember that these were spent.
-    tx.objectStore("tickets").delete(under(keyId));
-  }
+/** Forget a key unless it is needed. @param {Tables} tables @param {TicketKey} key */
+async function forgotten({ keys, outputs, tickets }, { keyId }) {
+  /** @type {TicketRow[]} */
+  const held = await got(tickets.getAll(under(keyId)));
+  /** @type {OutputRow[]} */
+  const asked = await got(outputs.getAll());
+  if (held.some(({ state }) => state !== "spent") || asked.some((row) => row.keyId === keyId)) return false;
+  keys.delete(keyId);
+  // Nothing brings tickets of this key back, so nobody has to remember that they were spent.
+  tickets.delete(under(keyId));
+  return true;
 }

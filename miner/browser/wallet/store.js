@@ -1,160 +1,154 @@
-// The wallet's database: one a service, shared by all tabs of the origin, and what its failures mean.
+// The wallet's database: one a service, shared by all tabs of the origin; and what its failures mean.
 
 import { StorageFull, StorageRefused } from "../errors.js";
 
-const VERSION = 1;
-const PATIENCE = 10_000; // milliseconds until a browser or another tab that does not answer is given up
+/** @import { TableName, Tables, Work } from "./types" */
+/** @typedef {keyof typeof REASONS} Reason */
 
-/** Store: [options, index: key path]. A row without the index's members is not in it. @type {Record<string, [IDBObjectStoreParameters, Record<string, string>?]>} */
-const SCHEMA = {
-  secrets: [{}],
-  settings: [{}],
-  keys: [{ keyPath: "keyId" }],
-  counters: [{ keyPath: ["seedId", "keyId"] }],
-  requests: [{ keyPath: "id", autoIncrement: true }],
-  outputs: [{ keyPath: ["seedId", "keyId", "counter"] }, { request: "request" }],
-  tickets: [{ keyPath: ["keyId", "nonce"] }, { state: "state", request: "request", source: "source" }],
-  history: [{ autoIncrement: true }],
-  runs: [{ keyPath: "id", autoIncrement: true }],
+const PATIENCE = 10_000; // milliseconds for a browser that hangs, or for other tabs to let go
+
+/** Key, if not beside the row, and indices; null is in none. @type {Record<TableName, [(string | string[])?, ...string[]]>} */
+const TABLES = {
+  secrets: [],
+  settings: [],
+  keys: ["keyId"],
+  counters: [["seedId", "keyId"]],
+  requests: ["id"],
+  outputs: [["seedId", "keyId", "counter"], "request"],
+  tickets: [["keyId", "nonce"], "state", "request", "source"],
+  history: ["id"],
+  runs: ["id"],
 };
+const NAMES = /** @type {TableName[]} */ (Object.keys(TABLES));
 
-/** @typedef {[code: string, message: string]} Reason */
-/** @type {Record<"closed" | "deleted" | "newer" | "lost" | "held" | "refused", Reason>} */
 const REASONS = {
-  closed: ["wallet-closed", "This wallet has been closed. Load the page again."],
-  deleted: ["wallet-deleted", "This wallet was deleted in another tab. Load the page again to begin a new one."],
-  newer: ["wallet-newer", "A newer version of this page has the wallet now; nothing is lost. Load the page again."],
-  lost: ["storage-lost", "The browser has closed this site's storage. Load the page again; if the tickets are gone, restore them from their words."],
-  held: ["storage-held", "The wallet's storage does not answer. Close the other tabs of this site, or restart the browser, and try again."],
-  refused: ["storage-refused", "The browser gives this site no storage, so tickets cannot be kept here. Allow site data for it, leave private browsing, or use another browser."],
+  "wallet-closed": "This wallet is closed. Load the page again.",
+  "wallet-deleted": "This wallet was deleted in another tab. Load the page again to begin a new one.",
+  "wallet-newer": "A newer version of this page uses the wallet; nothing is lost. Load the page again.",
+  "storage-lost": "The browser has closed this site's storage. Load the page again; restore lost tickets from their words.",
+  "storage-held": "The wallet's storage does not answer. Close the other tabs of this site and try again.",
+  "storage-refused": "This browser lets the site store nothing, so no tickets. Allow its data, or leave private browsing.",
 };
 
-/** @template T @param {IDBRequest<T>} request @returns {Promise<T>} its result; in a transaction await nothing else */
+/** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
 export const got = (request) =>
   new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
 
-/** Rows whose primary key begins with `parts`. @param {...string} parts */
+/** Rows whose key begins with `parts`. @param {...string} parts */
 export const under = (...parts) => IDBKeyRange.bound(parts, [...parts, []]);
 
-/** Every method throws StorageFull or StorageRefused, and then nothing has changed. */
+/** What fails throws StorageFull or StorageRefused, and has changed nothing. */
 export class Store {
   /** @type {Reason | null} */
   #ended = null;
+  #database;
 
   /** @param {IDBDatabase} database */
   constructor(database) {
     this.#database = database;
-    // Letting go at once lets another tab delete or upgrade; what runs here is finished first.
-    database.onversionchange = ({ newVersion }) => this.close(newVersion === null ? "deleted" : "newer");
-    database.onclose = () => this.close("lost");
+    // Letting go at once lets another tab delete or upgrade; what is under way is finished first.
+    database.onversionchange = ({ newVersion }) => this.close(newVersion ? "wallet-newer" : "wallet-deleted");
+    database.onclose = () => this.close("storage-lost");
   }
 
-  #database;
-
-  /** @param {string} name made when there is none */
+  /** @param {string} name of the database, made when there is none */
   static async open(name) {
-    try {
-      const request = indexedDB.open(name, VERSION);
+    const database = await patient(() => {
+      const request = indexedDB.open(name, 1);
       request.onupgradeneeded = () => {
-        for (const [table, [options, indices = {}]] of Object.entries(SCHEMA)) {
-          const made = request.result.createObjectStore(table, options);
-          for (const [index, path] of Object.entries(indices)) made.createIndex(index, path);
+        for (const [table, [key, ...indices]] of Object.entries(TABLES)) {
+          const options = { keyPath: key, autoIncrement: key === "id" };
+          const made = request.result.createObjectStore(table, key ? options : {});
+          for (const index of indices) made.createIndex(index, index);
         }
       };
-      const store = await patient(request, (late) => late.close());
-      return new Store(store);
-    } catch (error) {
-      throw explained(error);
-    }
+      return request;
+    });
+    return new Store(database);
   }
 
-  /** @param {keyof typeof REASONS} reason what later calls say */
-  close(reason = "closed") {
-    this.#ended ??= REASONS[reason];
+  /** @param {Reason} reason what later calls say */
+  close(reason = "wallet-closed") {
+    this.#ended ??= reason;
     this.#database.close();
   }
 
-  /** Delete the database. Other tabs that have it open let go of it. */
   async wipe() {
-    this.close("deleted");
+    this.close("wallet-deleted");
+    await patient(() => indexedDB.deleteDatabase(this.#database.name));
+  }
+
+  /** One consistent view. @template T @param {Work<T>} work */
+  read(work) {
+    return this.#run("readonly", "default", work);
+  }
+
+  /**
+   * All of `work` or nothing; on disk when this returns, unless "relaxed".
+   * @template T @param {Work<T>} work @param {IDBTransactionDurability} [durability]
+   */
+  write(work, durability = "strict") {
+    return this.#run("readwrite", durability, work);
+  }
+
+  /** @template T @param {IDBTransactionMode} mode @param {IDBTransactionDurability} durability @param {Work<T>} work */
+  async #run(mode, durability, work) {
+    if (this.#ended) throw refusal(this.#ended);
     try {
-      await patient(indexedDB.deleteDatabase(this.#database.name));
+      const tx = this.#database.transaction(NAMES, mode, { durability });
+      const tables = /** @type {Tables} */ (Object.fromEntries(NAMES.map((name) => [name, tx.objectStore(name)])));
+      const ended = new Promise((resolve) => (tx.oncomplete = tx.onabort = resolve));
+      const [result] = await Promise.allSettled([work(tables)]);
+      const failed = result.status === "rejected";
+      // When the disk is full it has ended by itself, and only it knows why.
+      try {
+        if (failed) tx.abort();
+      } catch {}
+      const { type } = await ended;
+      if (!failed && type === "complete") return result.value;
+      throw tx.error ?? (failed ? result.reason : refusal("storage-lost"));
     } catch (error) {
       throw explained(error);
     }
   }
-
-  /** One consistent view. @template T @param {string[]} tables @param {(tx: IDBTransaction) => Promise<T>} work */
-  read(tables, work) {
-    return this.#run(tables, "readonly", {}, work);
-  }
-
-  /**
-   * All of `work` or nothing of it, on disk before this returns unless it may be "relaxed".
-   * @template T @param {string[]} tables @param {(tx: IDBTransaction) => Promise<T>} work
-   * @param {IDBTransactionDurability} [durability]
-   */
-  write(tables, work, durability = "strict") {
-    return this.#run(tables, "readwrite", { durability }, work);
-  }
-
-  /** @template T @param {string[]} tables @param {IDBTransactionMode} mode @param {IDBTransactionOptions} options @param {(tx: IDBTransaction) => Promise<T>} work */
-  async #run(tables, mode, options, work) {
-    if (this.#ended) throw new StorageRefused(this.#ended[1], { code: this.#ended[0] });
-    try {
-      const tx = this.#database.transaction(tables, mode, options);
-      const ended = new Promise((resolve, reject) => {
-        tx.oncomplete = resolve;
-        tx.onabort = () => reject(tx.error ?? new DOMException("The transaction was aborted.", "AbortError"));
-      });
-      try {
-        const result = await work(tx);
-        await ended;
-        return result;
-      } catch (error) {
-        if (!tx.error) abort(tx);
-        await ended.catch(() => {});
-        // A full disk shows as an aborted request first.
-        throw tx.error ?? error;
-      }
-    } catch (error) {
-      throw explained(error, this.#ended);
-    }
-  }
 }
 
-/** @param {IDBTransaction} tx */
-function abort(tx) {
+/** @param {Reason} code @param {unknown} [cause] */
+const refusal = (code, cause) => new StorageRefused(REASONS[code], { code, cause });
+
+/** @param {() => IDBOpenDBRequest} ask @returns {Promise<IDBDatabase>} */
+async function patient(ask) {
+  let timer = 0;
   try {
-    tx.abort();
-  } catch {
-    // It has ended already.
+    const request = ask();
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => {
+        // Nobody will hold what opens now, so it must not be in the way of others.
+        request.onsuccess = () => request.result?.close();
+        reject(refusal("storage-held"));
+      }, PATIENCE);
+    });
+    return await Promise.race([got(request), late]);
+  } catch (error) {
+    throw explained(error);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
-/** @template T @param {IDBOpenDBRequest} request @param {(late: IDBDatabase) => void} [tooLate] @returns {Promise<IDBDatabase>} */
-function patient(request, tooLate) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      if (tooLate) request.onsuccess = () => tooLate(request.result);
-      reject(new StorageRefused(REASONS.held[1], { code: REASONS.held[0] }));
-    }, PATIENCE);
-    got(request).then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}
-
-/** @param {unknown} error @param {Reason | null} [ended] @returns {unknown} what to throw for it */
-function explained(error, ended = null) {
+/** What to throw for `error`. @param {unknown} error */
+function explained(error) {
   const name = error instanceof Error ? error.name : "";
   if (name === "QuotaExceededError") {
-    return new StorageFull("The browser has no room left for this site. Nothing was lost: the last step was undone. Free some space and repeat it.", { cause: error });
+    const message = "The browser has no room left for this site. Nothing was lost: free some space, and repeat the last step.";
+    return new StorageFull(message, { cause: error });
   }
-  const ours = !(error instanceof DOMException) || name === "DataError" || name === "DataCloneError";
-  // Without IndexedDB its name is no variable.
-  if (ours && !(error instanceof ReferenceError)) return error;
-  const [code, message] = ended ?? (name === "VersionError" ? REASONS.newer : REASONS.refused);
-  return new StorageRefused(message, { code, cause: error });
+  if (name === "VersionError") return refusal("wallet-newer", error);
+  if (name === "AbortError") return refusal("storage-lost", error);
+  // Without IndexedDB its name is unknown. Data that cannot be stored are a mistake of the caller.
+  const theirs = error instanceof ReferenceError || (error instanceof DOMException && !name.startsWith("Data"));
+  return theirs ? refusal("storage-refused", error) : error;
 }

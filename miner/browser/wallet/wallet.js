@@ -1,331 +1,228 @@
-// The wallet of one site in this browser, from which nothing is sent that is not written down first.
-// The same rules as miner/wallet; several tabs may have it open.
+// The wallet of one site in this browser, shared by its tabs: nothing is sent that is not written down first.
+// The rules are those of miner/wallet; contracts of the methods stand in ./types.d.ts.
 
-import { toHex } from "../bytes.js";
-import { CodecError, NotEnoughTickets, WrongWords } from "../errors.js";
-import { pin, same } from "./keyring.js";
-import * as requests from "./requests.js";
-import { seedId } from "./seed.js";
-import { choose } from "./selection.js";
-import { Store, got, under } from "./store.js";
+import { CodecError } from "../errors.js";
+import { pin } from "./keyring.js";
+import { begin, complete, free, held, release, seedsOf, settle, unanswered } from "./requests.js";
+import { SEED_SIZE, seedId } from "./seed.js";
+import { Store, got } from "./store.js";
 
-/** @import { Draft, HeldTicket, HistoryEntry, MiningRun, PendingRequest, TicketKey } from "../types" */
+/** @import { Note, Tables, WalletApi } from "./types" */
 
-const { MONEY } = requests;
-const BOOKED = [...MONEY, "history"];
-const SEED_SIZE = 32;
 const MAX_HISTORY = 500;
 const MAX_RUNS = 50;
 const MAX_RATES = 60;
 
-/** Every method throws StorageFull or StorageRefused when the browser fails it, and then nothing has changed. */
+const upkeep = () => import("./upkeep.js");
+
+/** @implements {WalletApi} */
 export class Wallet {
-  #store;
-  #clock;
   /** @type {Promise<unknown>} */
   #last = Promise.resolve();
+  #clock;
 
-  /** @param {Store} store @param {() => number} clock */
+  /** @param {Store} store for the wallet's own modules only @param {() => number} clock */
   constructor(store, clock) {
-    this.#store = store;
+    this.store = store;
     this.#clock = clock;
   }
 
   /**
-   * Open the wallet of the service at path `name`, made now with a fresh seed if there is none.
+   * Open the wallet of the service at path `name`, with a fresh seed if there is none yet.
    * @param {string} name @param {{now?: () => number, random?: (size: number) => Uint8Array}} [options] `now`: Unix seconds
    */
   static async open(name, { now = () => Date.now() / 1000, random = drawn } = {}) {
     const store = await Store.open(`ticketminer:${name}`);
-    if (!(await store.read(["secrets"], requests.seedsOf)).length) {
+    if (!(await store.read(seedsOf)).length) {
       const seed = random(SEED_SIZE);
       const id = await seedId(seed);
-      await store.write(["secrets"], async (tx) => {
+      await store.write(async (tables) => {
         // Another tab may have been first; its seed stands.
-        if (!(await requests.seedsOf(tx)).length) tx.objectStore("secrets").put([{ id, seed }], "seeds");
+        if (!(await seedsOf(tables)).length) tables.secrets.put([{ id, seed }], "seeds");
       });
     }
     return new Wallet(store, now);
   }
 
   close() {
-    this.#store.close();
+    this.store.close();
   }
 
-  /** This machine's time in Unix seconds. */
   now() {
     return Math.floor(this.#clock());
   }
 
-  // Keys and seeds
-
-  /** Pin directory entries, apart from those whose tickets have all expired; throws KeyMismatch. @param {TicketKey[]} keys @param {number} [now] */
-  async pin(keys, now = this.now()) {
+  /** @type {WalletApi["pin"]} */
+  pin(keys, now = this.now()) {
     const living = keys.filter((key) => key.redeemUntil > now);
-    const known = new Map((await this.keys()).map((key) => [key.keyId, key]));
-    const news = living.some((key) => !same(known.get(key.keyId) ?? { ...key, value: 0 }, key));
-    if (news) await this.#store.write(["keys", "outputs", "tickets"], (tx) => pin(tx, living, now));
+    return this.store.write((tables) => pin(tables, living, now));
   }
 
-  /** Pinned keys by start and value. @returns {Promise<TicketKey[]>} */
+  /** @type {WalletApi["keys"]} */
   async keys() {
-    const keys = await this.#store.read(["keys"], (tx) => got(tx.objectStore("keys").getAll()));
+    const keys = await this.store.read((tables) => got(tables.keys.getAll()));
     return keys.sort((a, b) => a.notBefore - b.notBefore || a.value - b.value);
   }
 
-  /** @param {string} keyId @returns {Promise<TicketKey | null>} */
+  /** @type {WalletApi["key"]} */
   async key(keyId) {
-    return (await this.#store.read(["keys"], (tx) => got(tx.objectStore("keys").get(keyId)))) ?? null;
+    return (await this.store.read((tables) => got(tables.keys.get(keyId)))) ?? null;
   }
 
-  /** The 32 bytes that new tickets come from: 24 words. */
   async seed() {
     return (await this.seeds())[0];
   }
 
-  /** All seeds that tickets here may come from, the one in use first. */
   async seeds() {
-    return (await this.#store.read(["secrets"], requests.seedsOf)).map(({ seed }) => seed);
+    return (await this.store.read(seedsOf)).map(({ seed }) => seed);
   }
 
-  /** Make new tickets from another seed; tickets of the old one stay. @param {Uint8Array} seed 32 bytes; throws WrongWords */
+  /** @type {WalletApi["useSeed"]} */
   async useSeed(seed) {
-    if (seed.length !== SEED_SIZE) {
-      throw new WrongWords(
-        "These words are a whole wallet of the command line; a page takes the 24 words of its own site only. Print them " +
-          "with: ticketminer wallet words --site URL",
-        { code: "master-words" },
-      );
-    }
-    const id = await seedId(seed);
-    await this.#store.write(MONEY, async (tx) => {
-      const kept = [];
-      for (const former of await requests.seedsOf(tx)) {
-        const used = await got(tx.objectStore("counters").count(under(former.id)));
-        if (former.id !== id && used) kept.push(former);
-      }
-      tx.objectStore("secrets").put([{ id, seed: seed.slice() }, ...kept], "seeds");
-    });
+    return (await upkeep()).useSeed(this, seed);
   }
 
-  /** The next counter of `key` under `seed`. @param {Uint8Array} seed @param {TicketKey} key */
+  /** @type {WalletApi["counter"]} */
   async counter(seed, key) {
-    const id = await seedId(seed);
-    return (await this.#store.read(["counters"], (tx) => requests.counterOf(tx, id, key.keyId))).next;
+    return (await upkeep()).counter(this, seed, key);
   }
 
-  // Tickets
-
-  /** All tickets that are known, spent and given ones included, by value and expiry. @returns {Promise<HeldTicket[]>} */
   async tickets() {
     const now = this.now();
-    const tickets = await this.#store.read(["tickets"], (tx) => requests.held(tx));
-    for (const ticket of tickets) if (ticket.state === "available" && ticket.redeemUntil <= now) ticket.state = "expired";
-    return tickets;
+    const rows = await this.store.read((tables) => held(tables));
+    for (const row of rows) if (row.state === "available" && row.redeemUntil <= now) row.state = "expired";
+    return rows;
   }
 
-  /** Tickets that can be spent now. */
   async balance() {
-    return sum(await this.#store.read(["tickets"], (tx) => requests.free(tx, this.now())));
+    return (await this.store.read((tables) => free(tables, this.now()))).reduce((sum, { value }) => sum + value, 0);
   }
 
-  /** Tokens worth exactly `amount`, marked given; throws NotEnoughTickets when none fit. @param {number} amount */
-  give(amount) {
-    return this.#store.write(["tickets", "history"], async (tx) => {
-      const free = await requests.free(tx, this.now());
-      const { inputs, change } = choose(free, amount);
-      if (change.length || !inputs.length) {
-        const message = `No tickets add up to exactly ${amount}; the site has to split one first. Go online and repeat.`;
-        throw new NotEnoughTickets(message, amount, sum(free));
-      }
-      for (const ticket of inputs) tx.objectStore("tickets").put({ ...ticket, state: "given" });
-      await this.#note(tx, { kind: "sent", amount });
-      return inputs.map((ticket) => ticket.token);
-    });
+  /** @type {WalletApi["give"]} */
+  async give(amount) {
+    return (await upkeep()).give(this, amount);
   }
 
-  /**
-   * File what a restore has found, by counter; go on with counter `following` or above.
-   * @param {Uint8Array} seed @param {TicketKey} key @param {Map<number, Uint8Array>} found verified tokens
-   * @param {number} following @param {(nonce: string) => boolean} spent
-   * @returns {Promise<{added: number, gone: number}>} numbers of new and of spent tickets
-   */
+  /** @type {WalletApi["fileRestored"]} */
   async fileRestored(seed, key, found, following, spent) {
-    const id = await seedId(seed);
-    return this.#store.write(BOOKED, async (tx) => {
-      let added = 0;
-      let gone = 0;
-      await requests.advance(tx, id, key, following, Math.max(-1, ...found.keys()) + 1);
-      for (const token of found.values()) {
-        const nonce = toHex(token.subarray(2, 34));
-        const used = spent(nonce);
-        const state = used ? "spent" : "available";
-        const fresh = await requests.add(tx, { key, token, nonce, state, seedId: id, source: null });
-        if (used) gone++;
-        else if (fresh) added++;
-      }
-      if (added) await this.#note(tx, { kind: "restored", amount: added * key.value });
-      return { added, gone };
-    });
+    return (await upkeep()).fileRestored(this, seed, key, found, following, spent);
   }
 
-  /** Mark free tickets of `key` that the site lists as spent; how many. @param {TicketKey} key @param {(nonce: string) => boolean} spent */
-  markSpent(key, spent) {
-    return this.#store.write(["tickets"], async (tx) => {
-      /** @type {HeldTicket[]} */
-      const rows = await got(tx.objectStore("tickets").getAll(under(key.keyId)));
-      const gone = rows.filter((row) => row.state === "available" && spent(row.nonce));
-      for (const row of gone) tx.objectStore("tickets").put({ ...row, state: "spent" });
-      return gone.length;
-    });
+  /** @type {WalletApi["markSpent"]} */
+  async markSpent(key, spent) {
+    return (await upkeep()).markSpent(this, key, spent);
   }
 
-  // Requests
-
-  /**
-   * Write a request down; send its body only after this returns. Throws TicketsTaken, and whatever `plan` throws.
-   * @param {Draft} draft @param {requests.Plan} plan @param {requests.Compose} compose sync, perhaps called again
-   * @param {{adopt?: boolean, now?: number}} [options] `adopt`: tickets from somebody else, or given ones that return
-   * @returns {Promise<PendingRequest>}
-   */
+  /** @type {WalletApi["begin"]} */
   begin({ kind, path, amount, resource, label }, plan, compose, { adopt = false, now = this.now() } = {}) {
     const draft = { kind, path, amount, resource, label };
-    const begun = this.#last.then(() =>
-      requests.begin(this.#store, draft, plan, compose, { adopt, now, created: this.now() }),
-    );
-    // One after the other: those of this tab need not race for counters.
+    const begun = this.#last.then(() => begin(this.store, draft, plan, compose, { adopt, now, created: this.now() }));
+    // One after the other: those of one tab need not race for counters.
     this.#last = begun.catch(() => {});
     return begun;
   }
 
-  /**
-   * Verify the blind `signatures` of the outputs, file the tickets, close the request; returns what it has brought, also
-   * when another tab was first. Throws CodecError: a signature does not verify, and the request stays open.
-   * @param {PendingRequest} request @param {Uint8Array[]} signatures @param {{reference?: string | null}} [options]
-   */
+  /** @type {WalletApi["settle"]} */
   async settle(request, signatures, { reference = null } = {}) {
     const { id, kind, label, resource, outputs } = request;
     if (signatures.length !== outputs.length) {
       throw new CodecError("wrong-size", `The site was asked for ${outputs.length} signatures and sent ${signatures.length}.`);
     }
-    /** @type {Uint8Array[]} */
-    const tokens = [];
-    for (const [i, output] of outputs.entries()) tokens.push(await requests.complete(output, signatures[i]));
-    return this.#store.write(BOOKED, async (tx) => {
-      if (await requests.settle(tx, request, tokens)) {
-        const amount = request.amount || outputs.reduce((total, { key }) => total + key.value, 0);
-        const detail = resource ?? "";
-        await this.#note(tx, { kind: label || (kind === "payment" ? "paid" : "mined"), amount, detail, reference });
+    const tokens = await Promise.all(outputs.map((output, i) => complete(output, signatures[i])));
+    return this.store.write(async (tables) => {
+      if (await settle(tables, request, tokens)) {
+        const amount = request.amount || outputs.reduce((sum, { key }) => sum + key.value, 0);
+        await this.jot(tables, { kind: label || (kind === "payment" ? "paid" : "mined"), amount, detail: resource ?? "", reference });
       }
-      return requests.held(tx, "source", id);
+      return held(tables, "source", id);
     });
   }
 
-  /**
-   * Close a refused request and free its tickets but those with a nonce in `spent`; `signed` are the blinded messages
-   * that the site has signed for something else.
-   * @param {PendingRequest} request @param {string} cause
-   * @param {{spent?: Iterable<string>, signed?: Iterable<string>}} [known] lower-case hex
-   */
-  async release(request, cause, { spent = [], signed = [] } = {}) {
-    const known = { spent: new Set(spent), signed: new Set(signed) };
-    await this.#store.write(MONEY, (tx) => requests.release(tx, request.id, known));
+  /** @type {WalletApi["release"]} */
+  release({ id }, _cause, { spent = [], signed = [] } = {}) {
+    return this.store.write((tables) => release(tables, id, new Set(spent), new Set(signed)));
   }
 
-  /** Requests without an answer, oldest first. */
   unanswered() {
-    return this.#store.read(MONEY, requests.unanswered);
+    return this.store.read(unanswered);
   }
 
-  // Notes
-
-  /** @param {string} name @returns {Promise<any>} undefined when there is none */
+  /** @type {WalletApi["setting"]} */
   setting(name) {
-    return this.#store.read(["settings"], (tx) => got(tx.objectStore("settings").get(name)));
+    return this.store.read((tables) => got(tables.settings.get(name)));
   }
 
-  /** @param {string} name @param {unknown} value what can be cloned; null or undefined removes it */
-  async setSetting(name, value) {
-    await this.#jot("settings", async (table) => {
-      if (value === null || value === undefined) table.delete(name);
-      else table.put(value, name);
-    });
+  /** @type {WalletApi["setSetting"]} */
+  setSetting(name, value) {
+    return this.#relaxed(async ({ settings }) => void ((value ?? null) === null ? settings.delete(name) : settings.put(value, name)));
   }
 
-  /** The newest first. @param {number} [limit] @returns {Promise<HistoryEntry[]>} */
+  /** @type {WalletApi["history"]} */
   history(limit = 100) {
     return this.#newest("history", limit);
   }
 
-  /** @param {Partial<HistoryEntry> & {kind: string, amount: number}} entry */
+  /** @type {WalletApi["note"]} */
   note(entry) {
-    return this.#store.write(["history"], (tx) => this.#note(tx, entry), "relaxed");
+    return this.#relaxed((tables) => this.jot(tables, entry));
   }
 
-  /** Its number. @param {Omit<MiningRun, "id">} run @returns {Promise<number>} */
+  /** @type {WalletApi["startRun"]} */
   startRun(run) {
-    return this.#jot("runs", async (table) => {
-      const id = /** @type {number} */ (await got(table.add(run)));
-      await trim(table, MAX_RUNS);
+    return this.#relaxed(async ({ runs }) => {
+      const id = /** @type {number} */ (await got(runs.add(run)));
+      await trim(runs, MAX_RUNS);
       return id;
     });
   }
 
-  /** A run that was deleted stays so. @param {number} id @param {Partial<MiningRun>} changes */
+  /** @type {WalletApi["updateRun"]} */
   updateRun(id, changes) {
-    return this.#jot("runs", async (table) => {
-      const run = await got(table.get(id));
+    return this.#relaxed(async ({ runs }) => {
+      const run = await got(runs.get(id));
       if (!run) return;
-      const changed = { ...run, updated: this.now(), ...changes, id };
-      table.put({ ...changed, rates: changed.rates.slice(-MAX_RATES) });
+      const { rates, ...changed } = { ...run, updated: this.now(), ...changes, id };
+      runs.put({ ...changed, rates: rates.slice(-MAX_RATES) });
     });
   }
 
-  /** @param {number} id */
+  /** @type {WalletApi["deleteRun"]} */
   deleteRun(id) {
-    return this.#jot("runs", async (table) => void table.delete(id));
+    return this.#relaxed(async ({ runs }) => void runs.delete(id));
   }
 
-  /** The newest first. @param {number} [limit] @returns {Promise<MiningRun[]>} */
+  /** @type {WalletApi["runs"]} */
   runs(limit = MAX_RUNS) {
     return this.#newest("runs", limit);
   }
 
-  /** Forget settings, history and runs; tickets, keys and seeds stay. */
   reset() {
-    const notes = ["settings", "history", "runs"];
-    return this.#store.write(notes, async (tx) => notes.forEach((name) => tx.objectStore(name).clear()));
+    return this.store.write(async ({ settings, history, runs }) => [settings, history, runs].forEach((table) => table.clear()));
   }
 
-  /** Delete everything. This wallet, here and in other tabs, is closed then. */
   wipe() {
-    return this.#store.wipe();
+    return this.store.wipe();
   }
 
-  /** @template T @param {string} name @param {(table: IDBObjectStore) => Promise<T>} work */
-  #jot(name, work) {
-    return this.#store.write([name], (tx) => work(tx.objectStore(name)), "relaxed");
+  /** Add to the history, within a transaction of the wallet's own modules. @param {Tables} tables @param {Note} note */
+  async jot({ history }, { at = this.now(), kind, amount, detail = "", reference = null }) {
+    history.add({ at, kind, amount, detail, reference });
+    await trim(history, MAX_HISTORY);
   }
 
-  /** @param {string} name @param {number} limit */
+  /** @template T @param {(tables: Tables) => Promise<T>} work */
+  #relaxed(work) {
+    return this.store.write(work, "relaxed");
+  }
+
+  /** @param {"history" | "runs"} name @param {number} limit */
   async #newest(name, limit) {
-    const rows = await this.#store.read([name], (tx) => got(tx.objectStore(name).getAll()));
-    return rows.reverse().slice(0, limit);
-  }
-
-  /** @param {IDBTransaction} tx @param {Partial<HistoryEntry> & {kind: string, amount: number}} entry */
-  async #note(tx, { at = this.now(), kind, amount, detail = "", reference = null }) {
-    const table = tx.objectStore("history");
-    table.add({ at, kind, amount, detail, reference });
-    await trim(table, MAX_HISTORY);
+    return (await this.store.read((tables) => got(tables[name].getAll()))).reverse().slice(0, limit);
   }
 }
 
 /** @param {number} size */
 const drawn = (size) => crypto.getRandomValues(new Uint8Array(size));
-
-/** @param {HeldTicket[]} tickets */
-const sum = (tickets) => tickets.reduce((total, ticket) => total + ticket.value, 0);
 
 /** Delete the oldest rows above `most`. @param {IDBObjectStore} table @param {number} most */
 async function trim(table, most) {
