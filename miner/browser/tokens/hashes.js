@@ -2,13 +2,11 @@
 
 import { concat } from "../bytes.js";
 
-/** Tests set `own` to take our own code in Node too. */
-export const hashing = { own: !globalThis.crypto?.subtle };
-
 /** @param {"SHA-256" | "SHA-384" | "SHA-512"} name @param {Uint8Array} data @returns {Promise<Uint8Array>} */
 async function digest(name, data) {
-  if (hashing.own) return (await import("./sha2.js")).digest(name, data);
-  return new Uint8Array(await crypto.subtle.digest(name, /** @type {BufferSource} */ (data)));
+  const subtle = globalThis.crypto?.subtle;
+  if (!subtle) return (await import("./sha2.js")).digest(name, data);
+  return new Uint8Array(await subtle.digest(name, /** @type {BufferSource} */ (data)));
 }
 
 /** @param {Uint8Array} data */

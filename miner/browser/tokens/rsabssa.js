@@ -17,8 +17,7 @@ const HASH = 48;
 /** Of 342 bytes in canonical form; throws CodecError: bad-key. @param {Uint8Array} spki @returns {PublicKey} */
 export function publicKey(spki) {
   const modulus = spki.subarray(BEFORE.length, -AFTER.length);
-  const odd = modulus[0] >= 128 && modulus[255] % 2;
-  if (modulus.length !== 256 || !odd || !equal(spki, concat(BEFORE, modulus, AFTER))) {
+  if (modulus.length !== 256 || modulus[0] < 128 || !equal(spki, concat(BEFORE, modulus, AFTER))) {
     throw new CodecError("bad-key", "A ticket key is RSA-2048, exponent 65537, as canonical RSASSA-PSS SPKI.");
   }
   return { n: toBigInt(modulus), e: 65537n, bits: 2048, bytes: 256 };

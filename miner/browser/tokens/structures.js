@@ -18,7 +18,7 @@ export async function challengeDigest(issuerName) {
   return sha256(concat(TYPE, Uint8Array.of(length >> 8, length & 255), issuer, new Uint8Array(3)));
 }
 
-/** The 98 bytes that are signed; parts of 32. @param {Uint8Array} nonce @param {Uint8Array} digest @param {Uint8Array} keyId */
+/** The 98 bytes that are signed. @param {Uint8Array} nonce @param {Uint8Array} digest @param {Uint8Array} keyId */
 export const tokenInput = (nonce, digest, keyId) =>
   concat(TYPE, sized(nonce, 32, "A nonce"), sized(digest, 32, "A challenge digest"), sized(keyId, 32, "A key id"));
 
