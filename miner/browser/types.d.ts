@@ -226,6 +226,8 @@ export interface Snapshot {
   maxThreads: number;
   /** Share of the time in which threads hash: 0.1 to 1. */
   duty: number;
+  /** As in `Limits`, for the toggle; true where it is left out. */
+  pauseOnBattery?: boolean;
   /** The job under way: its value, its expected hashes, and how many have been tried since the last share. */
   job: { value: number; expectedHashes: number; searched: number } | null;
   shares: { accepted: number; refused: number; pending: number };
