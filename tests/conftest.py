@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import signal
 import sys
@@ -14,11 +13,23 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import mariadb
 import postgres
+from browser_fixtures import (
+    browser,
+    chromium,
+    demo_donation_site,
+    demo_shop_site,
+    demos,
+    firefox,
+    open_profile,
+    own_browser,
+    profile,
+)
 from fake_site import Clock, FakeSite
 from hosts import MakeHost, hosts
 from kernel_report import pytest_sessionstart, pytest_terminal_summary
 from live import LiveSite, LiveSites, Person
 from mints import START, Mint
+from parts import missing
 from purses import SHOP, deposit
 from sites import Shop, make_shop
 from visitor import Visitor
@@ -27,17 +38,23 @@ from flask_ticketminer.clock import ManualClock
 from flask_ticketminer.mint.audit import audit
 from miner import SiteClient, Wallet
 
-__all__ = ["pytest_sessionstart", "pytest_terminal_summary"]
+__all__ = [
+    "browser",
+    "chromium",
+    "demo_donation_site",
+    "demo_shop_site",
+    "demos",
+    "firefox",
+    "missing",
+    "open_profile",
+    "own_browser",
+    "profile",
+    "pytest_sessionstart",
+    "pytest_terminal_summary",
+]
 
 # A shell that starts the suite in the background lets it ignore Ctrl-C, which the programs under test would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def missing(what: str) -> None:
-    """Skip the test because a system part is absent, or fail where all must be present (``.ci/run``)."""
-    if os.environ.get("TICKETMINER_REQUIRE_ALL") == "1":
-        pytest.fail(what, pytrace=False)
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="session")
