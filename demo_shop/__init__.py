@@ -45,8 +45,13 @@ def kept_secret(file: Path) -> str:
 
 
 def only_this_site(response: Response) -> Response:
-    """Let pages load nothing but this site's own pictures and style sheets: no script, no other host."""
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    """Let pages load nothing but this site's own pictures, style sheets and scripts.
+
+    The extension's pages and the scripts of its workers bring policies of their own, which stay.
+    """
+    response.headers.setdefault(
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; img-src 'self'; style-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     )
     return response

@@ -19,6 +19,8 @@ if t.TYPE_CHECKING:
 
 WORDS = "english.txt"
 """The words of BIP 39, one a line."""
+ELEMENT = "element/element.js"
+"""Defines ``<ticket-miner>``."""
 FALLBACK = "en"
 """The language that every sentence is there in."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
+from flask_ticketminer.assets import languages
 from flask_ticketminer.errors import ConfigurationError
 from miner.pow import ALGORITHMS, UnknownImplementation
 from miner.pow.errors import REMEDY
@@ -93,6 +94,9 @@ class Settings:
     allow_http: bool
     uses_authorization: bool
     consent_text: str
+    widget: bool
+    language: str | None
+    page_policy: bool
     funds: t.Mapping[str, Fund]
     origins: tuple[str, ...]
     testing: bool
@@ -101,6 +105,11 @@ class Settings:
     def consent_version(self) -> str:
         """Names the consent text: the first 16 hex digits of its SHA-256."""
         return hashlib.sha256(self.consent_text.encode()).hexdigest()[:16]
+
+    @property
+    def usual_consent(self) -> bool:
+        """Whether the consent text is ours, of which there are translations."""
+        return self.consent_text == DEFAULT_CONSENT
 
     @property
     def open_epochs(self) -> int:
@@ -168,6 +177,9 @@ def read_settings(app: Flask) -> Settings:
         allow_http=read.flag("ALLOW_HTTP", False),
         uses_authorization=read.flag("USES_AUTHORIZATION", False),
         consent_text=read.text("CONSENT_TEXT", DEFAULT_CONSENT),
+        widget=read.flag("WIDGET", True),
+        language=read.language(),
+        page_policy=read.flag("PAGE_POLICY", True),
         funds=read.funds(),
         origins=read.origins(),
         testing=bool(app.testing),
@@ -234,6 +246,14 @@ class _Reader:
         if not isinstance(value, bool):
             raise self.wrong(key, "True or False")
         return value
+
+    def language(self) -> str | None:
+        value, known = self.value("LANGUAGE", None), languages()
+        if value is not None and value not in known:
+            raise self.wrong(
+                "LANGUAGE", f"None or a language that our pages are written in ({', '.join(known)})"
+            )
+        return t.cast("str | None", value)
 
     def prefix(self) -> str:
         value = self.value("URL_PREFIX", "/ticketminer")

@@ -22,10 +22,12 @@ from flask_ticketminer.mint.directory import WELL_KNOWN
 from flask_ticketminer.mint.key_pool import pooled_keys
 from flask_ticketminer.mint.keys import generate_rsa
 from flask_ticketminer.naming import foreign_name
+from flask_ticketminer.pages import register_pages
 from flask_ticketminer.paywall import mark_gated
 from flask_ticketminer.site import Site
 from flask_ticketminer.tables import define_tables
 from flask_ticketminer.transport import is_local_name
+from flask_ticketminer.widget import register_widget
 
 if t.TYPE_CHECKING:
     from datetime import timedelta
@@ -35,6 +37,7 @@ if t.TYPE_CHECKING:
     from sqlalchemy import Engine, MetaData
 
 PaywallCallback = t.Callable[..., t.Any]
+LanguageCallback = t.Callable[[], str | None]
 
 
 class TicketMiner:
@@ -54,6 +57,8 @@ class TicketMiner:
 
     #: Replaces the 402 page for browsers; set by :meth:`payment_required_handler`.
     payment_required_callback: PaywallCallback | None = None
+    #: Chooses the language of our pages; set by :meth:`language_selector`.
+    language_callback: LanguageCallback | None = None
 
     def __init__(
         self,
@@ -95,7 +100,9 @@ class TicketMiner:
         blueprint = make_blueprint(settings.url_prefix)
         app.register_blueprint(blueprint)
         app.add_url_rule(WELL_KNOWN, "ticketminer.well_known", directory)
+        register_pages(app)
         register_donations(app)
+        register_widget(app)
         # The first registered runs last.
         app.after_request_funcs.setdefault(None, []).insert(0, mark_gated)
         app.after_request(_tidy_after)
@@ -110,6 +117,15 @@ class TicketMiner:
         status and the headers are the extension's.
         """
         self.payment_required_callback = callback
+        return callback
+
+    def language_selector(self, callback: LanguageCallback) -> LanguageCallback:
+        """Let `callback` choose the language of our pages for the current request; used as a decorator.
+
+        It returns a language tag such as ``de``; None, or a language that there is not, leaves it to ``TICKETMINER_LANGUAGE``
+        and the visitor's browser.
+        """
+        self.language_callback = callback
         return callback
 
     def gate(

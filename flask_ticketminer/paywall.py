@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import typing as t
 
-from flask import Response, current_app, render_template, request
+from flask import Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from flask_ticketminer.binding import Binding
 from flask_ticketminer.challenge import Challenge, new_challenge
 from flask_ticketminer.errors import PaymentProblem, Problem
 from flask_ticketminer.forsale import Sale, sale_of
+from flask_ticketminer.messages import consent_text, messages
+from flask_ticketminer.pages import SERVICE_HEADER, page
 from flask_ticketminer.passes import HEADER
 from flask_ticketminer.site import Site, current_site
+from flask_ticketminer.widget import widget
 from flask_ticketminer.wire import problem_response
 from flask_ticketminer.wording import plural
 from miner.tokens import b64url, jcs
 
-SERVICE_HEADER = "X-TicketMiner-Service"
 RECEIPT_HEADER = "Payment-Receipt"
 WWW_AUTHENTICATE = "WWW-Authenticate"
 VARY = ("Accept", "Authorization", "Cookie", HEADER)
@@ -141,7 +144,7 @@ def mark_gated(response: Response) -> Response:
 
 
 def _page(site: Site, sale: Sale, challenge: Challenge, problem: Problem) -> Response:
-    handler = site.extension.payment_required_callback
+    handler, said = site.extension.payment_required_callback, messages()
     context: dict[str, t.Any] = {
         "amount": sale.price,
         "resource": challenge.resource,
@@ -153,13 +156,19 @@ def _page(site: Site, sale: Sale, challenge: Challenge, problem: Problem) -> Res
         "effort_hashes": site.settings.expected_hashes(site.settings.algorithm, sale.price),
         "algorithm": site.settings.algorithm,
         "problem": None if problem.cause == "payment-required" else problem,
-        "valid_for": None if sale.valid_for is None else describe_duration(sale.valid_for),
-        "consent_text": site.settings.consent_text,
+        "valid_for": None if sale.valid_for is None else said.duration(sale.valid_for),
+        "consent_text": consent_text(said),
         "donation": sale.donation,
         "method": challenge.method,
+        "widget": None,
     }
-    content = render_template("ticketminer/402.html", **context) if handler is None else handler(**context)
-    return current_app.make_response(content)
+    if site.settings.widget and challenge.method == "GET":  # who reads a page has no body to send again
+        context["widget"] = functools.partial(widget, sale.price, resource=challenge.resource, below=True)
+    return (
+        page("ticketminer/402.html", **context)
+        if handler is None
+        else current_app.make_response(handler(**context))
+    )
 
 
 def describe_duration(seconds: int) -> str:

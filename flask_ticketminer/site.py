@@ -13,9 +13,9 @@ from flask_ticketminer.assets import current_assets
 from flask_ticketminer.binding import mounted
 from flask_ticketminer.budgets import Budgets
 from flask_ticketminer.clock import Clock, DatabaseClock
-from flask_ticketminer.config import Settings
+from flask_ticketminer.config import Fund, Settings
 from flask_ticketminer.database import Database
-from flask_ticketminer.errors import ConfigurationError
+from flask_ticketminer.errors import ConfigurationError, UnknownFund
 from flask_ticketminer.forks import Shared
 from flask_ticketminer.mint.directory import Directory
 from flask_ticketminer.mint.funds import FundTotals
@@ -144,6 +144,18 @@ class Site(Shared):
     def asset_url(self, name: str = "") -> str:
         """Return the address of a file of the page miner; without `name`, that of the tree, which ends with a slash."""
         return self.url(f"/assets/{current_assets().hash}/{name}")
+
+    def fund(self, name: str | None) -> tuple[str | None, Fund]:
+        """Return the fund called `name` and its name; without one, the site itself and None.
+
+        :raises UnknownFund: there is none of this name.
+        """
+        if not name:
+            return None, Fund(self.settings.site_name)
+        fund = self.settings.funds.get(name)
+        if fund is None:
+            raise UnknownFund(f"There is no fund called {name[:64]!r} here; the service document lists them.")
+        return name, fund
 
     def _announce_keys(self, keys: t.Sequence[MintKey]) -> None:
         tell(keys_rotated, self.app, keys=[(key.value, key.starts) for key in keys])

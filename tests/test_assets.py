@@ -129,7 +129,7 @@ def test_addresses_follow_prefix_and_mount_point(make_host: MakeHost) -> None:
 @pytest.fixture
 def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """A package ``miner`` of its own, with one script and no kernel."""
-    for part in ("browser", "pow/wasm"):
+    for part in ("browser/messages/en", "pow/wasm"):
         (tmp_path / "miner" / part).mkdir(parents=True)
     (tmp_path / "miner" / "browser" / "one.js").write_text("export const n = 1;\n")
     real = module.files

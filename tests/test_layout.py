@@ -56,9 +56,22 @@ def test_the_site_takes_only_hashes_and_wire_structures_from_the_visitors_side(f
 
 
 @pytest.mark.parametrize("file", STATIC_AND_TEMPLATES, ids=lambda file: str(file.relative_to(ROOT)))
-def test_pages_run_no_script_and_carry_no_inline_style(file: Path) -> None:
+def test_pages_carry_no_inline_script_and_no_inline_style(file: Path) -> None:
     text = re.sub(r"\{[{%#].*?[#%}]\}", "", file.read_text(), flags=re.DOTALL)  # what a browser gets
+    text = text.replace('<script type="module" src=""></script>', "").replace(
+        '<script type="module" src="" nonce=""></script>', ""
+    )
     assert not re.search(r"<script|<style|\sstyle=|\son\w+=|javascript:", text)
+
+
+@pytest.mark.parametrize("file", STATIC_AND_TEMPLATES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_scripts_come_from_our_assets_or_the_sites_own_files(file: Path) -> None:
+    sources = re.findall(r'<script type="module" src="([^"]*)"', file.read_text())
+    assert file.read_text().count("<script") == len(sources)
+    for source in sources:
+        assert re.fullmatch(r"\{\{ (script|site\.asset_url\(.*\)|url_for\('static', .*\)) \}\}", source), (
+            source
+        )
 
 
 @pytest.mark.parametrize("file", STATIC_AND_TEMPLATES, ids=lambda file: str(file.relative_to(ROOT)))

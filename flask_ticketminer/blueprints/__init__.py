@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from flask_ticketminer.blueprints import assets, dashboard, job, keys, redeem, service, submit
+from flask_ticketminer.blueprints import assets, dashboard, job, keys, redeem, service, submit, wallet
 from flask_ticketminer.errors import Problem
+from flask_ticketminer.pages import page
 from flask_ticketminer.paywall import wants_html
 from flask_ticketminer.site import current_site
 from flask_ticketminer.transport import check_production, check_transport
@@ -28,7 +29,7 @@ def make_blueprint(url_prefix: str) -> Blueprint:
         static_folder="static",
         static_url_path="/static",
     )
-    for module in (service, job, submit, redeem, keys, dashboard, assets):
+    for module in (service, job, submit, redeem, keys, dashboard, wallet, assets):
         parent.register_blueprint(module.make_blueprint())
     parent.before_request(_check_request)
     parent.before_app_request(_refuse_unrouted)
@@ -59,6 +60,5 @@ def _problem(problem: Problem) -> Response:
     """Return `problem` as a page for a browser's navigation, as a problem document for programs."""
     response = problem_response(problem)
     if request.endpoint in _FOR_PEOPLE and request.mimetype != "application/json" and wants_html():
-        response.data = render_template("ticketminer/problem.html", problem=problem)
-        response.mimetype = "text/html"
+        return page("ticketminer/problem.html", into=response, problem=problem)
     return response

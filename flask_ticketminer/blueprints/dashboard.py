@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Response
 
+from flask_ticketminer.pages import cacheable, page
 from flask_ticketminer.site import current_site
 from flask_ticketminer.wire import json_response
 
@@ -20,16 +21,10 @@ def make_blueprint() -> Blueprint:
 def dashboard() -> Response:
     """Return the page of counters."""
     site = current_site()
-    response = make_response(
-        render_template(
-            "ticketminer/dashboard.html",
-            statistics=site.statistics.current(),
-            settings=site.settings,
-            day=_day,
-        )
+    response = page(
+        "ticketminer/dashboard.html", statistics=site.statistics.current(), settings=site.settings, day=_day
     )
-    response.headers["Cache-Control"] = "public, max-age=60"
-    return response
+    return cacheable(response, 60)
 
 
 def stats() -> Response:

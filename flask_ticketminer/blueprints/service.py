@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from flask_ticketminer.credential import MAX_HEADER, MAX_HEADER_OUTPUTS
 from flask_ticketminer.mint.restore import MAX_HASHES
 from flask_ticketminer.openapi import openapi_document
-from flask_ticketminer.paywall import SERVICE_HEADER
+from flask_ticketminer.pages import SERVICE_HEADER
 from flask_ticketminer.site import Site, current_site
 from flask_ticketminer.wire import json_response
 
@@ -77,5 +77,6 @@ def service_document(site: Site) -> dict[str, t.Any]:
             "donate": site.url("/donate"),
             "spent": site.url("/keys/{key_id}/spent"),
             "openapi": site.url("/openapi.json"),
+            "wallet": site.url("/wallet"),
         },
     }

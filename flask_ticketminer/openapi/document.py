@@ -36,7 +36,7 @@ _ETAG: Schema = {"ETag": {"schema": {"type": "string"}}}
 def openapi_document(site: Site) -> dict[str, t.Any]:
     """Return the OpenAPI 3.1 document of `site`: every endpoint, every status that it answers, this site's limits.
 
-    In a request, the server's address is the application's mount point. The static files are left out.
+    In a request, the server's address is the application's mount point. Static files and the assets are left out.
     """
     settings = site.settings
     prefix = settings.url_prefix
@@ -62,6 +62,9 @@ def openapi_document(site: Site) -> dict[str, t.Any]:
             f"{prefix}/donate": {"get": _donate(settings)},
             f"{prefix}/restore": {"post": _restore(samples)},
             f"{prefix}/dashboard": {"get": _dashboard()},
+            f"{prefix}/wallet": {"get": _page("wallet", "The wallet in the page")},
+            f"{prefix}/about": {"get": _page("about", "What mining and paying in the page means")},
+            f"{prefix}/element.js": {"get": _element()},
             f"{prefix}/stats": {"get": _stats()},
             f"{prefix}/openapi.json": {"get": _openapi()},
         },
@@ -279,8 +282,22 @@ def _restore(samples: Schema) -> Schema:
 
 
 def _dashboard() -> Schema:
+    return _page("dashboard", "Public counters", *STORED)
+
+
+def _page(name: str, summary: str, *refused: type[errors.Problem]) -> Schema:
     page = {"description": "A page for people.", "content": _HTML}
-    return _operation("dashboard", "site", "Public counters", {"200": page, **refusals(*STORED)})
+    return _operation(name, "site", summary, {"200": page, **refusals(*refused)})
+
+
+def _element() -> Schema:
+    moved = {
+        "description": "To the script's present address.",
+        "content": _HTML,
+        "headers": {"Location": {"required": True, "schema": PATH}},
+    }
+    responses = {"302": moved, **refusals(errors.NoSuchAsset)}
+    return _operation("element", "site", "The script that defines <ticket-miner>", responses)
 
 
 def _stats() -> Schema:

@@ -107,7 +107,7 @@ def _service() -> Schema:
         "restore",
         "job_value",
     )
-    links = ("job", "submit", "redeem", "keys", "restore", "donate", "spent", "openapi")
+    links = ("job", "submit", "redeem", "keys", "restore", "donate", "spent", "openapi", "wallet")
     return _open(
         {
             "service": {"const": "ticketminer"},

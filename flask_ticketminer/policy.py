@@ -1,0 +1,33 @@
+"""The content security policy of our own pages. Scripts of workers have another (:mod:`flask_ticketminer.blueprints.assets`)."""
+
+from __future__ import annotations
+
+import os
+
+from flask import Response, current_app
+
+from flask_ticketminer.site import current_site
+
+PAGE_POLICY = (
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+)
+"""Files of this site only, nothing inline. Frames of the site itself may show a 402 page."""
+HEADER = "Content-Security-Policy"
+
+_OURS = os.path.join(os.path.dirname(__file__), "templates", "ticketminer")
+
+
+def protect(response: Response, template: str) -> Response:
+    """Put the policy on a page of `template`, unless the site has turned that off or draws the page itself.
+
+    A template of the host under our name may need what the policy forbids, so it gets none. Functions that the host registered
+    with ``after_request`` run later, and what they set stands.
+    """
+    if current_site().settings.page_policy and _is_ours(template) and _is_ours("ticketminer/base.html"):
+        response.headers.setdefault(HEADER, PAGE_POLICY)
+    return response
+
+
+def _is_ours(template: str) -> bool:
+    file = current_app.jinja_env.get_template(template).filename
+    return file is not None and os.path.dirname(os.path.normpath(file)) == _OURS
