@@ -1,0 +1,63 @@
+// What the parts of a page share: the core, texts, numbers and dates, and a place for dialogs.
+
+import { Messages } from "../element/messages.js";
+import { connect } from "../element/remote.js";
+import { Locale } from "./locale.js";
+
+/** @typedef {import("../types.d.ts").Problem} Problem */
+/** @typedef {import("../types.d.ts").WalletView} WalletView */
+/** @typedef {import("../types.d.ts").Snapshot} Snapshot */
+/** @typedef {{ service: string, assets: URL, lang: string, root: HTMLElement | ShadowRoot, offer?: Record<string, string | undefined> }} Place
+ * `root` is where dialogs go; `offer` has what the page knows of the site's offer already, as attributes of <ticket-miner> */
+/** @typedef {{ node: HTMLElement, draw: (view: WalletView, snapshot: Snapshot) => void }} Section a part of the wallet page */
+
+export class Context {
+  /** Load the texts and start the core. Throws where the texts cannot be had. @param {Place} place */
+  static async open(place) {
+    const messages = new Messages(place.lang);
+    await Promise.all(["miner", "wallet"].map((name) => messages.load(place.assets, name)));
+    return new Context(place, messages);
+  }
+
+  /** @param {Place} place @param {Messages} messages */
+  constructor(place, messages) {
+    this.place = place;
+    this.messages = messages;
+    this.remote = connect(place.assets, place.service);
+    this.core = this.remote.core;
+    this.locale = new Locale(messages.lang);
+    /** Say an outcome to everyone, also to screen readers. @type {(text: string) => void} */
+    this.announce = () => {};
+    /** Read the wallet again. @type {() => Promise<void>} */
+    this.refresh = async () => {};
+  }
+
+  /** A text of messages/…/wallet.json. @param {string} key without "wallet." @param {Record<string, string | number>} [values] */
+  t = (key, values) => this.messages.text(`wallet.${key}`, values);
+
+  /** Why something did not work, in words. @param {unknown} reason what a call of the core was rejected with */
+  why(reason) {
+    const problem = /** @type {Problem} */ (reason);
+    const own = `wallet.error.${problem?.code}`;
+    const shared = `error.${problem?.code}`;
+    if (this.messages.has(own)) return this.messages.text(own, problem.values);
+    if (this.messages.has(shared)) return this.messages.text(shared, problem.values);
+    return problem?.detail ?? String(reason);
+  }
+
+  /** The core's next snapshot for which `holds` is true; rejects with the problem when there is no core. @param {(snapshot: Snapshot) => boolean} holds */
+  when(holds) {
+    return /** @type {Promise<Snapshot>} */ (new Promise((resolve, reject) => {
+      /** @type {() => void} */
+      let leave = () => {};
+      let over = false;
+      leave = this.remote.subscribe(({ snapshot, failure }) => {
+        if (over || (!failure && !(snapshot && holds(snapshot)))) return;
+        over = true;
+        setTimeout(leave);
+        if (failure) reject(failure);
+        else resolve(/** @type {Snapshot} */ (snapshot));
+      });
+    }));
+  }
+}

@@ -1,0 +1,205 @@
+// The wallet page of a site: `<main id="ticketminer-wallet" data-service data-assets data-lang>`.
+
+import { h, put, write } from "../element/dom.js";
+import { balance } from "./balance.js";
+import { Context } from "./context.js";
+import { button, field, amountInput, amountOf } from "./forms.js";
+import { receiveFromAddress } from "./gifts.js";
+import { history } from "./history.js";
+import { jobs } from "./jobs.js";
+import { minerFor } from "./mine.js";
+import { notices } from "./notices.js";
+import { news, notify } from "./notify.js";
+import { openPurchase, ownResource } from "./purchase.js";
+import { removal } from "./removal.js";
+import { settings } from "./settings.js";
+import { tickets } from "./tickets.js";
+import { backup } from "./words.js";
+
+/** @typedef {import("../types.d.ts").Snapshot} Snapshot */
+/** @typedef {import("../types.d.ts").WalletView} WalletView */
+/** @typedef {import("../types.d.ts").Problem} Problem */
+
+const FRESH = 5000; // milliseconds after which figures of a running job are read again
+const MORE = 5; // tickets that the miner is asked for at first
+
+/** The section with the miner. @param {Context} context @returns {import("./context.js").Section} */
+function earning(context) {
+  const { t } = context;
+  const amount = amountInput(MORE, 1);
+  const total = h("p", { class: "ticketminer-hint" });
+  const miner = minerFor(context, { goal: "tickets", price: MORE, wallet: "" });
+  /** The balance to which what is asked for is added. @type {number | null} */
+  let from = null;
+  const aim = () => {
+    const more = amountOf(amount);
+    amount.setAttribute("aria-invalid", String(more === null));
+    if (more === null || from === null) return;
+    miner.setAttribute("price", String(from + more));
+    write(total, t("earn.total", { n: from + more }));
+  };
+  amount.addEventListener("input", aim);
+  return {
+    node: h("section", { "aria-labelledby": "ticketminer-earn" },
+      h("h2", { id: "ticketminer-earn", tabindex: -1 }, t("earn.title")),
+      h("p", { class: "ticketminer-quiet" }, t("earn.about")), field(t("earn.more"), amount), total, miner),
+    draw(view, { phase }) {
+      const resting = phase === "idle" || phase === "failed";
+      if (from !== null && !(resting && view.balance !== from)) return;
+      from = view.balance;
+      aim();
+    },
+  };
+}
+
+/** @param {HTMLElement} main */
+async function start(main) {
+  const { service = "/ticketminer/", assets = "../", consent, consentText, algorithm, effort, about } = main.dataset;
+  const context = await Context.open({
+    service, assets: new URL(assets, import.meta.url), lang: document.documentElement.lang, root: document.body,
+    offer: { consent, "consent-text": consentText, algorithm, effort, about },
+  });
+  const { core, remote, t, messages } = context;
+
+  const status = h("p", { class: "ticketminer-toast__text", role: "status" });
+  /** @type {HTMLElement} */
+  const toast = h("div", { class: "ticketminer-toast", hidden: true }, status,
+    h("button", { type: "button", "aria-label": t("dialog.close"), click: () => (toast.hidden = true) }, "×"));
+  context.announce = (text) => {
+    toast.hidden = false;
+    write(status, "");
+    setTimeout(() => write(status, text), 50); // the same text twice is said twice
+  };
+  const trouble = h("div", { class: "ticketminer-problem", role: "alert", hidden: true });
+  const loading = h("p", { class: "ticketminer-lead ticketminer-loading", role: "status" }, t("loading"));
+
+  async function keep() {
+    const persisted = (await navigator.storage?.persist?.().catch(() => false)) ?? false;
+    context.announce(t(persisted ? "settings.kept-now" : "settings.kept-refused"));
+    const { battery = "unknown", saveData = null } = remote.snapshot ?? {};
+    await core.surroundings({
+      battery, saveData, persisted, hidden: document.visibilityState === "hidden", online: navigator.onLine,
+      cores: navigator.hardwareConcurrency || 2,
+    });
+    await context.refresh();
+  }
+
+  const earn = earning(context);
+  const parts = {
+    balance: balance(context, () => focus("earn")), notices: notices(context, keep), earn, tickets: tickets(context),
+    jobs: jobs(context), history: history(context), backup: backup(context), settings: settings(context, keep), removal: removal(context),
+  };
+  const linked = /** @type {const} */ (["earn", "tickets", "jobs", "history", "backup", "settings", "removal"]);
+  const links = new Map(linked.map((name) => [name, h("li", null, h("a", { href: `#ticketminer-${name}` }, t(`nav.${name}`)))]));
+  const nav = h("nav", { class: "ticketminer-nav", "aria-label": t("nav.title") }, h("ul", { role: "list" }, ...links.values()));
+  const body = h("div", { class: "ticketminer-wallet__body", hidden: true }, nav,
+    h("div", { class: "ticketminer-wallet__parts" }, ...Object.values(parts).map(({ node }) => node)));
+  main.classList.add("ticketminer-wallet");
+  main.lang = messages.lang;
+  main.dir = messages.dir;
+  put(main, [trouble, loading, body, toast]);
+
+  /** @param {(typeof linked)[number]} name */
+  function focus(name) {
+    const heading = document.getElementById(`ticketminer-${name}`);
+    heading?.scrollIntoView();
+    heading?.focus({ preventScroll: true });
+  }
+
+  /** @type {WalletView | null} */
+  let view = null;
+  /** @type {Snapshot | null} */
+  let last = null;
+  let read = 0;
+  let reading = false;
+  let again = false;
+
+  function draw() {
+    if (!view || !last) return;
+    for (const part of Object.values(parts)) part.draw(view, last);
+    const known = { earn: true, tickets: view.tickets.length, jobs: view.runs.length, history: view.history.length, backup: true,
+      settings: true, removal: true };
+    for (const name of linked) {
+      const shown = Boolean(known[name]);
+      parts[name].node.hidden = !shown;
+      /** @type {HTMLElement} */ (links.get(name)).hidden = !shown;
+    }
+    loading.hidden = true;
+    body.hidden = false;
+  }
+
+  context.refresh = async () => {
+    if (reading) {
+      again = true;
+      return;
+    }
+    reading = true;
+    try {
+      do {
+        again = false;
+        view = await core.view();
+        read = performance.now();
+      } while (again);
+    } catch (reason) {
+      complain(/** @type {Problem} */ (reason));
+    } finally {
+      reading = false;
+    }
+    draw();
+  };
+
+  /** @param {Problem | null} problem */
+  function complain(problem) {
+    trouble.hidden = !problem;
+    if (!problem) return;
+    loading.hidden = true;
+    put(trouble, [h("h2", null, t("trouble.title")), h("p", null, context.why(problem)),
+      h("p", { class: "ticketminer-actions" }, problem.code === "updated" ? button(t("trouble.reload"), () => location.reload(), "main")
+        : button(t("trouble.retry"), retry, "main"))]);
+  }
+
+  function retry() {
+    trouble.hidden = true;
+    if (!remote.failure) return void core.retry().catch(complain);
+    leave();
+    leave = remote.subscribe(hear);
+  }
+
+  /** @param {import("../element/host.d.ts").Remote} remote */
+  function hear({ snapshot, failure }) {
+    if (failure) return complain(failure);
+    if (!snapshot) return;
+    const before = last;
+    last = structuredClone(snapshot);
+    const opened = snapshot.phase !== "loading" && (view || snapshot.siteName);
+    complain(snapshot.phase === "failed" && !view ? snapshot.problem : null);
+    if (before && view?.limits.notifications) {
+      const told = news(before, last);
+      if (told) notify(snapshot.siteName, t(told.key, { n: told.n }));
+    }
+    if (!opened) return;
+    const changed = !view || !before || ["balance", "earned", "given", "phase", "persisted"].some((name) =>
+      /** @type {any} */ (before)[name] !== /** @type {any} */ (last)[name]) || before.shares.accepted !== last.shares.accepted;
+    if (changed || (snapshot.phase === "mining" && performance.now() - read > FRESH)) void context.refresh();
+    else draw();
+  }
+  let leave = remote.subscribe(hear);
+
+  /** What the address asks for, once the wallet is open. */
+  async function answer() {
+    const wish = /^#(receive|pay)=/.exec(location.hash)?.[1];
+    if (!wish) return;
+    await context.when((snapshot) => snapshot.phase !== "loading" && Boolean(snapshot.siteName));
+    if (wish === "receive") receiveFromAddress(context);
+    else {
+      const resource = ownResource(location.hash.slice(5));
+      window.history.replaceState(window.history.state, "", location.pathname + location.search);
+      if (resource) await openPurchase(context, { resource });
+    }
+  }
+  addEventListener("hashchange", () => void answer().catch(complain));
+  await answer().catch(complain);
+}
+
+const main = document.getElementById("ticketminer-wallet");
+if (main) void start(main).catch((error) => console.error(error));
