@@ -57,6 +57,7 @@ export class Store {
   /** @param {string} name of the database, made when there is none */
   static async open(name) {
     const database = await patient(() => {
+      if (!globalThis.indexedDB) throw refusal("storage-refused");
       const request = indexedDB.open(name, 1);
       request.onupgradeneeded = () => {
         for (const [table, [key, ...indices]] of Object.entries(TABLES)) {
@@ -148,7 +149,6 @@ function explained(error) {
   }
   if (name === "VersionError") return refusal("wallet-newer", error);
   if (name === "AbortError") return refusal("storage-lost", error);
-  // Without IndexedDB its name is unknown. Data that cannot be stored are a mistake of the caller.
-  const theirs = error instanceof ReferenceError || (error instanceof DOMException && !name.startsWith("Data"));
-  return theirs ? refusal("storage-refused", error) : error;
+  // Data that cannot be stored are a mistake of the caller.
+  return error instanceof DOMException && !name.startsWith("Data") ? refusal("storage-refused", error) : error;
 }

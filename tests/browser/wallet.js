@@ -1,0 +1,84 @@
+// What tests/test_browser_wallet.py does in a page: modules by name, and values that JSON can carry.
+
+const load = (name) => import(`./assets/x/${name}`);
+const [{ Wallet }, { fromHex, toHex }, { toProblem }, { derive }] = await Promise.all(
+  ["wallet/wallet.js", "bytes.js", "errors.js", "wallet/requests.js"].map(load),
+);
+const clock = { now: 0 };
+
+const plain = (value) => {
+  if (value instanceof Uint8Array) return toHex(value);
+  if (typeof value === "bigint") return value.toString(16).padStart(512, "0");
+  if (Array.isArray(value)) return value.map(plain);
+  if (value === undefined || value === null || typeof value !== "object") return value ?? null;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]));
+};
+
+const Body = (async () => {}).constructor;
+
+/** What an expression is, or how it failed: `{value}` or `{error}`. It runs here, since Firefox's own scripts live in another realm. */
+const attempt = async (expression, args) => {
+  try {
+    return { value: plain(await new Body("args", `return (${expression});`)(args)) };
+  } catch (error) {
+    return { error: { ...toProblem(error), name: error.constructor.name } };
+  }
+};
+
+const key = ({ spki, ...entry }) => ({ ...entry, spki: fromHex(spki) });
+
+const open = async (seed, name = "/ticketminer/") => {
+  globalThis.wallet = await Wallet.open(name, {
+    now: () => clock.now,
+    ...(seed && { random: () => fromHex(seed) }),
+  });
+};
+
+/** Ask for tickets of the keys with these ids, for the tickets with these nonces. */
+const ask = async (keyIds, nonces = [], about = {}, options = {}) => {
+  const known = new Map((await wallet.keys()).map((key) => [key.keyId, key]));
+  const held = new Map((await wallet.tickets()).map((ticket) => [ticket.nonce, ticket]));
+  return wallet.begin(
+    { kind: "exchange", path: "/ticketminer/redeem", amount: 0, resource: null, label: "exchanged", ...about },
+    () => ({ inputs: nonces.map((nonce) => held.get(nonce)), keys: keyIds.map((id) => known.get(id)) }),
+    (inputs, outputs) => new TextEncoder().encode(`${inputs.length} for ${outputs.length}`),
+    options,
+  );
+};
+
+const request = async (id) => (await wallet.unanswered()).find((request) => request.id === id);
+
+/** Rows of a table, past the wallet. */
+const rows = async (table, name = "/ticketminer/") => {
+  const done = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const database = await done(indexedDB.open(`ticketminer:${name}`));
+  try {
+    return await done(database.transaction(table).objectStore(table).getAll());
+  } finally {
+    database.close();
+  }
+};
+
+const refuse = async (keyId, times) => {
+  const counters = [];
+  for (let i = 0; i < times; i++) {
+    const asked = await ask([keyId]);
+    counters.push(asked.outputs[0].counter);
+    await wallet.release(asked, "stale-job");
+  }
+  return counters;
+};
+
+/** Write down `times` requests of one free ticket and one output each, all at once; those that were too late are counted. */
+const race = async (keyId, times) => {
+  const key = await wallet.key(keyId);
+  const draft = { kind: "payment", path: "/redeem", amount: 1, resource: "GET /", label: "" };
+  const one = () => wallet.begin(draft, (free) => ({ inputs: [free[0]], keys: [key] }), () => Uint8Array.of(1));
+  const outcomes = await Promise.allSettled(Array.from({ length: times }, one));
+  return outcomes.filter(({ status }) => status === "rejected").map(({ reason }) => String(reason));
+};
+
+Object.assign(globalThis, { Wallet, attempt, ask, clock, derive, fromHex, key, load, open, race, refuse, request, rows, toHex });
