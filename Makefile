@@ -9,6 +9,8 @@ ARGS ?=
 bin := .venv/bin
 preflight = $(if $(shell command -v $(PYTHON)),$(shell $(PYTHON) scripts/preflight.py $(1) 2>&1),$(PYTHON) is missing; install it: apt-get install python3 python3-venv)
 require = $(if $(strip $(1)),$(error $(strip $(1))))
+npm_parts := $(if $(shell command -v npm),$(patsubst %,tests/%/node_modules/.installed,privacypass browser))
+tsc := tests/browser/node_modules/.bin/tsc
 
 .PHONY: help demo test torture mutants wasm sanitize fuzz-kernels docs lint ready port-ready
 .DELETE_ON_ERROR:
@@ -21,13 +23,13 @@ help:
 	@echo "make wasm [ARGS=--check]        rebuild the WebAssembly modules of the kernels; needs clang 14"
 	@echo "make sanitize                   C tests and fuzz targets of the kernels under sanitizers; needs gcc and clang 14"
 	@echo "make fuzz-kernels [ARGS='--seconds 600 scrypt']  fuzz the kernels for longer"
-	@echo "make lint                       ruff and mypy"
+	@echo "make lint                       ruff, mypy, and TypeScript's checker for the page's JavaScript"
 	@echo "make docs                       build the documentation into docs/_build/html"
 
 demo: port-ready .venv/installed-demo
 	@$(bin)/python -m demo_shop.walkthrough --port $(PORT) $(if $(filter-out 0,$(ONCE)),--once)
 
-test: .venv/installed-test $(if $(shell command -v npm),tests/privacypass/node_modules/.installed)
+test: .venv/installed-test $(npm_parts)
 	$(bin)/python -m pytest $(ARGS)
 
 mutants: .venv/installed-test
@@ -39,10 +41,16 @@ torture: .venv/installed-test
 wasm: ready
 	@$(PYTHON) scripts/wasm.py $(ARGS)
 
-lint: .venv/installed-test
+lint: .venv/installed-test $(npm_parts)
 	$(bin)/ruff check
 	$(bin)/ruff format --check
 	$(bin)/mypy -p flask_ticketminer -p miner
+	@if [ -x $(tsc) ]; then \
+	  set -ex; $(tsc) -p tests/browser/tsconfig.page.json; $(tsc) -p tests/browser/tsconfig.worker.json; \
+	else \
+	  echo "JavaScript is not checked: that needs npm (apt-get install npm) and the network, once" >&2; \
+	  [ "$$TICKETMINER_REQUIRE_ALL" != 1 ]; \
+	fi
 
 sanitize: .venv/installed-test
 	@$(bin)/python -m scripts.sanitize $(ARGS)
@@ -69,7 +77,7 @@ port-ready:
 	@PYTHONWARNINGS=ignore $(bin)/python -m pip install --quiet --disable-pip-version-check --editable ".$(extras)"
 	@touch $@
 
-# Without npm, or without the network, the tests that need this are skipped.
-tests/privacypass/node_modules/.installed: tests/privacypass/package.json tests/privacypass/package-lock.json
-	@echo "installing a Privacy Pass client of others into tests/privacypass; this needs the network, once"
-	@if (cd $(<D) && npm ci --silent); then touch $@; else echo "npm could not install it; the tests that need it are skipped"; fi
+# Without npm, or without the network, the tests that need these are skipped.
+tests/%/node_modules/.installed: tests/%/package.json tests/%/package-lock.json
+	@echo "installing packages of others into tests/$*; this needs the network, once"
+	@if (cd tests/$* && npm ci --silent); then touch $@; else echo "npm could not install them; the tests that need them are skipped"; fi

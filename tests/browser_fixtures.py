@@ -61,12 +61,12 @@ def profile(open_profile: Callable[..., Profile]) -> Profile:
 
 
 @pytest.fixture
-def own_browser(browser: Browser, tmp_path: pathlib.Path) -> Iterator[Callable[..., Browser]]:
-    """Return a factory of browsers of the same kind with a process and a folder of their own; see :func:`browsers.launch`."""
+def own_browser(browser: Browser, tmp_path: pathlib.Path) -> Iterator[Callable[[], Browser]]:
+    """Return a factory of browsers of the same kind with a process and a folder of their own, to be killed."""
     started: list[Browser] = []
 
-    def start(**options: bool) -> Browser:
-        started.append(launch(browser.kind, tmp_path / f"browser-{len(started)}", **options))
+    def start() -> Browser:
+        started.append(launch(browser.kind, tmp_path / f"browser-{len(started)}"))
         return started[-1]
 
     yield start

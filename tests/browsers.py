@@ -32,13 +32,14 @@ class PageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a profile's browser is set up."""
+    """How a profile's browser is set up. Without `webassembly` neither pages nor workers have it."""
 
     size: tuple[int, int] = DESKTOP
     dark: bool = False
     reduced_motion: bool = False
     language: str = "en-US"
     javascript: bool = True
+    webassembly: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,15 +331,15 @@ def absent(kind: str) -> str | None:
     return None
 
 
-def launch(kind: str, folder: pathlib.Path, *, webassembly: bool = True) -> Browser:
+def launch(kind: str, folder: pathlib.Path) -> Browser:
     """Start a browser, ``chromium`` or ``firefox``, whose files are in `folder`."""
     if kind == "chromium":
         from chromium import Chromium
 
-        return Chromium(folder, webassembly=webassembly)
+        return Chromium(folder)
     from firefox import Firefox
 
-    return Firefox(folder, webassembly=webassembly)
+    return Firefox(folder)
 
 
 def _partial(file: pathlib.Path) -> bool:

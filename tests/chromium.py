@@ -55,6 +55,8 @@ _KEYS = {
     "ArrowDown": (40, ""),
 }
 _MODIFIERS = {"Alt": 1, "Control": 2, "Meta": 4, "Shift": 8}
+_WITHOUT_WEBASSEMBLY = "delete globalThis.WebAssembly"
+"""V8 has no switch for it but ``--jitless``, which makes JavaScript some fifty times slower as well."""
 _SILENT = ("network", "deprecation", "intervention", "recommendation")
 """Sources of log entries that are no fault of a page: that an answer was 402 is told by :meth:`Tab.requests`."""
 
@@ -103,6 +105,8 @@ class ChromiumTab(Tab):
             ),
         ):
             self.session.send(command, **parameters)
+        if not look.webassembly:
+            self.session.send("Page.addScriptToEvaluateOnNewDocument", source=_WITHOUT_WEBASSEMBLY)
         self._watch(self.session)
 
     def goto(self, url: str) -> None:
@@ -281,6 +285,8 @@ class ChromiumTab(Tab):
             inner = self._connection.session(event["sessionId"])
             if info["type"] == "worker":
                 self._watch(inner, "worker " + info["url"].rsplit("/", 1)[-1])
+                if not self._profile.look.webassembly:
+                    inner.post("Runtime.evaluate", expression=_WITHOUT_WEBASSEMBLY)
             inner.post("Runtime.runIfWaitingForDebugger")
 
         for event, handler in (
@@ -390,9 +396,8 @@ class Chromium(Browser):
 
     kind = "chromium"
 
-    def __init__(self, folder: pathlib.Path, *, webassembly: bool = True) -> None:
+    def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
-        self._webassembly = webassembly
         self.start()
 
     def start(self) -> None:
@@ -400,8 +405,6 @@ class Chromium(Browser):
         assert program is not None
         self.folder.mkdir(parents=True, exist_ok=True)
         arguments = [*_ARGUMENTS, f"--user-data-dir={self.folder / 'profile'}"]
-        if not self._webassembly:
-            arguments.append("--js-flags=--noexpose-wasm")
         self.connection = Connection(program, arguments, self.folder / "chromium.log")
         devtools = self.connection.browser
         self.user_agent = str(devtools.send("Browser.getVersion")["userAgent"]).replace(

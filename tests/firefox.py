@@ -89,6 +89,12 @@ browser.style.setProperty("min-height", "0");
 browser.style.setProperty("width", `${size[0]}px`);
 browser.style.setProperty("height", `${size[1]}px`);
 """
+_REMOVE = """
+const crashed = gBrowser.selectedTab;
+if (gBrowser.tabs.length === 1) gBrowser.addTab("about:blank", {
+  triggeringPrincipal: Services.scriptSecurityManager.getSystemPrincipal() });
+gBrowser.removeTab(crashed);
+"""
 _FORGET = """
 const { ContextualIdentityService } = ChromeUtils.importESModule("resource://gre/modules/ContextualIdentityService.sys.mjs");
 ContextualIdentityService.remove(args[0]);
@@ -123,7 +129,9 @@ class FirefoxTab(Tab):
         self._leave("WebDriver:Back")
 
     def evaluate(self, expression: str, *args: t.Any) -> t.Any:
-        return self._run(f"async (...args) => ({expression}\n)", args, None)
+        # The script has a global object of its own, whose prototype is the window.
+        body = f"const globalThis = window, self = window; return (async () => ({expression}\n))()"
+        return self._run(f"async (...args) => {{ {body} }}", args, None)
 
     def press(self, *keys: str) -> None:
         for combination in keys:
@@ -159,10 +167,7 @@ class FirefoxTab(Tab):
             "return gBrowser.selectedBrowser.browsingContext.currentWindowGlobal.osPid"
         )
         os.kill(pid, signal.SIGKILL)
-        self._firefox.line.chrome(
-            "for (const tab of args[0] ? gBrowser.tabs : []) if (gBrowser.tabs.length > 1 && tab.selected) gBrowser.removeTab(tab)",
-            True,
-        )
+        self._firefox.line.chrome(_REMOVE)
         self._profile.lost(self)
         self._firefox.current = None
 
@@ -240,6 +245,8 @@ class FirefoxProfile(Profile):
         self.downloads = browser.folder / "downloads" / str(container)
         self.downloads.mkdir(parents=True, exist_ok=True)
         browser.line.chrome("Services.console.reset()")
+        # The whole process has it or not: profiles that differ in this cannot be open together.
+        browser.line.chrome('Services.prefs.setBoolPref("javascript.options.wasm", args[0])', look.webassembly)
         browser.console()
 
     def tab(self, url: str | None = None) -> FirefoxTab:
@@ -296,19 +303,17 @@ class Firefox(Browser):
 
     kind = "firefox"
 
-    def __init__(self, folder: pathlib.Path, *, webassembly: bool = True) -> None:
+    def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
-        self._webassembly = webassembly
         self.start()
 
     def start(self) -> None:
         profile = self.folder / "profile"
         profile.mkdir(parents=True, exist_ok=True)
-        preferences = {**_PREFERENCES, "javascript.options.wasm": self._webassembly}
         (profile / "user.js").write_text(
             "".join(
                 f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
-                for name, value in preferences.items()
+                for name, value in _PREFERENCES.items()
             )
         )
         port = profile / "MarionetteActivePort"
