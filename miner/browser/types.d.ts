@@ -249,6 +249,26 @@ export interface Limits {
   notifications: boolean;
 }
 
+/** What hashes, and what it tells. `hasher` is the script of its workers, `wasm` the folder of modules. */
+export interface EngineOptions {
+  hasher: URL;
+  wasm: URL;
+  threads: number;
+  /** Share of the time in which each thread hashes: 0.01 to 1. */
+  duty: number;
+  /** A nonce that holds, for the job that it was searched for, which may not be the one of now. `mix` is null but for ethash. */
+  onfound(job: Job, nonce: bigint, mix: Uint8Array | null): void;
+  /** Hashes, and seconds in which they were wanted, since the last call: four times a second, and before each onfound. */
+  onstats(stats: { hashes: number; seconds: number; rate: number | null }): void;
+  /** What the workers run, and the notice that says why nothing better. */
+  onkernel(kind: "simd" | "scalar" | "javascript", code: NoticeCode | null): void;
+  /** "fewer-threads" (values.threads) is a notice. After any other nothing runs until `go`: engine-blocked, engine-failed, no-kernel,
+   * out-of-memory, bad-job. */
+  onproblem(problem: Problem): void;
+  /** Every nonce of this job was tried: nothing is searched until there is another. */
+  onexhausted?(job: Job): void;
+}
+
 /** What only the page can see, told to the core at once and whenever it changes. */
 export interface Surroundings {
   hidden: boolean;

@@ -1,0 +1,239 @@
+// The pool of hashing workers: shares the nonces of a job out among them, replaces the lost, and tells what they did.
+
+import { EngineError, toProblem } from "../errors.js";
+
+/** @import { EngineOptions, Job, Problem } from "../types" */
+/** @typedef {{ start: bigint, count: bigint }} Range */
+/** @typedef {{ job: Job, space: bigint, size: bigint, next: bigint, unused: number, left: Range[] }} Book the parts of a job's nonces */
+/** @typedef {{ worker: Worker, books: Map<number, Book>, part: number, silent: number, ready: boolean, answered: () => void }} Slot */
+
+const TICK = 250, HALT = 50, RETIRE = 1000; // milliseconds
+const WINDOW = 10, ENOUGH = 1; // seconds over which the rate is taken, and the least of them
+const SILENCE = 120; // ticks, after which a worker counts as lost
+const LOSSES = 3;
+const BOOKS = 8;
+const BLOCKED = new EngineError("The miner could not be loaded: check the connection and your blockers, and try again.", { code: "engine-blocked" });
+const BROKEN = new EngineError("The miner ends again and again: close other tabs, or restart the browser.", { code: "engine-failed" });
+
+export class Engine {
+  /** Hashes a second over the last 10 s of hashing, rests included; null while not measured. @type {number | null} */
+  rate = null;
+  #threads = 1;
+  #duty = 1;
+  #most = Infinity; // threads for which there is memory
+  #running = false;
+  #losses = 0;
+  #ids = 0;
+  /** @type {Set<Slot>} */
+  #slots = new Set();
+  /** @type {Map<string, Book>} */
+  #books = new Map();
+  /** @type {Book | null} */
+  #book = null;
+  #kind = "";
+  #fresh = 0;
+  #at = 0; // when hashes were last reported; 0 while nothing hashes
+  /** @type {{ hashes: number, seconds: number }[]} */
+  #recent = [];
+  #timer = 0;
+
+  /** @param {EngineOptions} options */
+  constructor(options) {
+    this.on = options;
+    Object.assign(this, { threads: options.threads, duty: options.duty });
+  }
+
+  get threads() {
+    return this.#threads;
+  }
+
+  set threads(count) {
+    this.#threads = Math.max(1, count);
+    this.#most = Infinity;
+    this.#recent = [];
+    this.#fill();
+  }
+
+  /** The share of the time in which each thread hashes. */
+  get duty() {
+    return this.#duty;
+  }
+
+  set duty(share) {
+    this.#duty = Math.min(1, Math.max(0.01, share));
+    this.#recent = [];
+    this.#tell({ duty: this.#duty });
+  }
+
+  /** Search `job` from now on, or nothing. What a slice under way finds is still told. @param {Job | null} job */
+  search(job) {
+    if (job?.token === this.#book?.job.token) return;
+    this.#report();
+    if (!job) this.#at = 0;
+    this.#book = job && (this.#books.get(job.token) ?? this.#open(job));
+    for (const slot of this.#slots) this.#assign(slot);
+    this.#fill();
+  }
+
+  go() {
+    if (this.#running) return;
+    this.#running = true;
+    this.#losses = 0;
+    this.#timer = setInterval(() => this.#watch(), TICK);
+    this.#tell({ run: true });
+    if ([...this.#slots].some(({ ready }) => ready) && this.#book) this.#at = performance.now();
+    this.#fill();
+  }
+
+  /** Stop hashing within 50 ms; resolves when everything found has been told. */
+  async halt() {
+    if (!this.#running) return;
+    this.#stop();
+    await Promise.all([...this.#slots].map((slot) => this.#ask(slot, { run: false }, HALT)));
+    this.#report();
+    if (!this.#running) this.#at = 0;
+    this.#fill();
+  }
+
+  close() {
+    this.#stop();
+    for (const slot of this.#slots) this.#drop(slot);
+  }
+
+  #stop() {
+    this.#running = false;
+    clearInterval(this.#timer);
+  }
+
+  /** @param {object} message */
+  #tell(message) {
+    for (const { worker } of this.#slots) worker.postMessage(message);
+  }
+
+  /** Tell `slot` what it answers, and end it when that takes too long. @param {Slot} slot @param {object} message @param {number} patience */
+  #ask(slot, message, patience) {
+    slot.worker.postMessage(message);
+    return new Promise((resolve) => {
+      const { answered } = slot;
+      const timer = setTimeout(() => this.#drop(slot), patience);
+      slot.answered = () => (clearTimeout(timer), answered(), resolve(0));
+    });
+  }
+
+  /** @param {Slot} slot */
+  #drop(slot) {
+    this.#slots.delete(slot);
+    slot.worker.onmessage = slot.worker.onerror = null;
+    slot.worker.terminate();
+    slot.answered();
+  }
+
+  /** @param {Job} job @returns {Book} */
+  #open(job) {
+    // More parts than threads: who ends early takes another one.
+    const space = 1n << BigInt(8 * job.nonceSize), unused = job.nonceSize > 4 ? 2 ** 16 : 64;
+    const [random] = crypto.getRandomValues(new BigUint64Array(1));
+    const book = { job, space, size: space / BigInt(unused), next: random % space, unused, left: [] };
+    this.#books.set(job.token, book);
+    if (this.#books.size > BOOKS) this.#books.delete([...this.#books.keys()][0]);
+    return book;
+  }
+
+  /** Give `slot` a part of the job, where there is one. @param {Slot} slot */
+  #assign(slot) {
+    const book = this.#book;
+    /** @type {Range | null} */
+    let range = book?.left.pop() ?? null;
+    if (book && !range && book.unused) {
+      range = { start: book.next, count: book.size };
+      book.next = (book.next + book.size) % book.space;
+      book.unused--;
+    }
+    slot.part = range ? ++this.#ids : 0;
+    if (book && range) slot.books.set(slot.part, book);
+    slot.worker.postMessage({ part: book && range && { id: slot.part, work: book.job, ...range } });
+    if (book && [...this.#slots].every(({ part }) => !part)) this.on.onexhausted?.(book.job);
+  }
+
+  /** Have as many workers as can hash now. */
+  #fill() {
+    const job = this.#book?.job;
+    if (!job || !this.#running) return;
+    const count = Math.min(this.#threads, this.#most, job.algorithm === "ethash" ? 1 : Infinity);
+    for (const slot of [...this.#slots].slice(count)) {
+      this.#slots.delete(slot);
+      this.#ask(slot, { part: null }, RETIRE).then(() => this.#drop(slot));
+    }
+    while (this.#slots.size < count) this.#spawn();
+  }
+
+  #spawn() {
+    const worker = new Worker(this.on.hasher, { type: "module" });
+    /** @type {Slot} */
+    const slot = { worker, books: new Map(), part: 0, silent: 0, ready: false, answered() {} };
+    this.#slots.add(slot);
+    worker.onmessage = ({ data }) => this.#heard(slot, data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#lost(slot, event.message === undefined ? BLOCKED : BROKEN); // a script that did not load says nothing
+    };
+    worker.postMessage({ wasm: String(this.on.wasm), duty: this.#duty, run: true });
+    this.#assign(slot);
+  }
+
+  /** @param {Slot} slot @param {any} data what hasher.js says */
+  #heard(slot, data) {
+    const { id, left, failed } = data;
+    slot.silent = 0;
+    if (data.ready) {
+      slot.ready = true;
+      if (this.#running && this.#book) this.#at ||= performance.now();
+      if (this.#kind !== data.ready) this.on.onkernel((this.#kind = data.ready), data.problem);
+    }
+    this.#fresh += data.hashes ?? 0;
+    if (data.nonce !== undefined) {
+      this.#report();
+      this.on.onfound(/** @type {Book} */ (slot.books.get(id)).job, data.nonce, data.mix);
+    }
+    if (left) slot.books.get(left.id)?.left.push({ start: left.start, count: left.count });
+    if (left || data.done) slot.books.delete(left ? left.id : id);
+    if (data.done && id === slot.part) this.#assign(slot);
+    if (left !== undefined || data.halted) slot.answered();
+    if (failed) this.#lost(slot, failed);
+  }
+
+  /** A worker has ended: make another one, or make do without it. @param {Slot} slot @param {EngineError | Problem} why */
+  #lost(slot, why) {
+    this.#drop(slot);
+    const others = this.#slots.size, problem = why instanceof EngineError ? toProblem(why) : why;
+    if (problem.code === "out-of-memory" && others) {
+      this.#most = others;
+      this.on.onproblem({ ...problem, code: "fewer-threads", values: { threads: others } });
+    } else if ((problem.code === BROKEN.code || [...this.#slots].some(({ ready }) => ready)) && ++this.#losses <= LOSSES) this.#fill();
+    else {
+      this.close();
+      this.on.onproblem(problem);
+    }
+  }
+
+  #watch() {
+    this.#report();
+    for (const slot of this.#slots) if (slot.part && ++slot.silent > SILENCE) this.#lost(slot, BROKEN);
+  }
+
+  #report() {
+    const now = performance.now(), hashes = this.#fresh;
+    // A device that slept has not hashed meanwhile.
+    const seconds = this.#at && Math.min(2, (now - this.#at) / 1000);
+    if (this.#at) this.#at = now;
+    if (!seconds && !hashes) return;
+    this.#fresh = 0;
+    const recent = this.#recent, last = recent.at(-1);
+    if (last && last.seconds < TICK / 2000) (last.hashes += hashes), (last.seconds += seconds);
+    else recent.push({ hashes, seconds });
+    const sum = (/** @type {"hashes" | "seconds"} */ what) => recent.reduce((all, one) => all + one[what], 0);
+    while (sum("seconds") > WINDOW) recent.shift();
+    if (sum("seconds") >= ENOUGH) this.rate = sum("hashes") / sum("seconds");
+    this.on.onstats({ hashes, seconds, rate: this.rate });
+  }
+}
