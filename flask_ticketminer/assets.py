@@ -14,6 +14,8 @@ from importlib.resources import files
 
 from flask import current_app
 
+from flask_ticketminer.lean import lean_json, lean_script, lean_sheet
+
 if t.TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
@@ -31,7 +33,8 @@ _TYPES = {
     ".wasm": "application/wasm",
     ".txt": "text/plain; charset=utf-8",
 }
-_BROWSER = frozenset({".js", ".css", ".json"})
+_LEAN: t.Mapping[str, t.Callable[[str], str]] = {".js": lean_script, ".css": lean_sheet, ".json": lean_json}
+_BROWSER = frozenset(_LEAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ class Assets:
 
 
 def current_assets() -> Assets:
-    """Return the files, read once a process; in debug mode again whenever one of them has changed."""
-    return _read(_state() if current_app.debug else ())
+    """Return the files, lean and read once a process; in debug mode as they are, and again whenever one has changed."""
+    return _read(_state() if current_app.debug else None)
 
 
 def languages() -> tuple[str, ...]:
@@ -63,13 +66,20 @@ def languages() -> tuple[str, ...]:
 
 
 @functools.lru_cache(2)
-def _read(state: tuple[tuple[str, int, int], ...]) -> Assets:  # noqa: ARG001 - tells one state from another
+def _read(state: tuple[tuple[str, int, int], ...] | None) -> Assets:
     contents = {name: file.read_bytes() for name, file in _found()}
     contents[WORDS] = _words()
+    if state is None:
+        contents = {name: _lean(name, data) for name, data in contents.items()}
     total = hashlib.sha256()
     for name in sorted(contents):
         total.update(f"{name}\n{len(contents[name])}\n".encode() + contents[name])
     return Assets(total.hexdigest()[:16], {name: _asset(name, data) for name, data in contents.items()})
+
+
+def _lean(name: str, data: bytes) -> bytes:
+    shorten = _LEAN.get(os.path.splitext(name)[1])
+    return data if shorten is None else shorten(data.decode()).encode()
 
 
 def _asset(name: str, data: bytes) -> Asset:

@@ -16,6 +16,7 @@ from flask_ticketminer.forsale import Sale, sale_of
 from flask_ticketminer.messages import consent_text, messages
 from flask_ticketminer.pages import SERVICE_HEADER, page
 from flask_ticketminer.passes import HEADER
+from flask_ticketminer.policy import PAYMENT_PAGE
 from flask_ticketminer.site import Site, current_site
 from flask_ticketminer.widget import widget
 from flask_ticketminer.wire import problem_response
@@ -158,17 +159,14 @@ def _page(site: Site, sale: Sale, challenge: Challenge, problem: Problem) -> Res
         "problem": None if problem.cause == "payment-required" else problem,
         "valid_for": None if sale.valid_for is None else said.duration(sale.valid_for),
         "consent_text": consent_text(said),
+        "about_url": site.url("/about"),
         "donation": sale.donation,
         "method": challenge.method,
         "widget": None,
     }
     if site.settings.widget and challenge.method == "GET":  # who reads a page has no body to send again
         context["widget"] = functools.partial(widget, sale.price, resource=challenge.resource, below=True)
-    return (
-        page("ticketminer/402.html", **context)
-        if handler is None
-        else current_app.make_response(handler(**context))
-    )
+    return page(PAYMENT_PAGE, **context) if handler is None else current_app.make_response(handler(**context))
 
 
 def describe_duration(seconds: int) -> str:

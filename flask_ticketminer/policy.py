@@ -8,11 +8,14 @@ from flask import Response, current_app
 
 from flask_ticketminer.site import current_site
 
-PAGE_POLICY = (
-    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
-)
+_EVERYWHERE = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
 """Files of this site only, nothing inline. Frames of the site itself may show a 402 page."""
+PAGE_POLICY = f"{_EVERYWHERE}; form-action 'self'"
+PAYMENT_POLICY = _EVERYWHERE
+"""For the 402 page, whose form leads on to what was paid for: where that is a redirect to another origin, Chromium would stop it under
+``form-action``, after the payment."""
 HEADER = "Content-Security-Policy"
+PAYMENT_PAGE = "ticketminer/402.html"
 
 _OURS = os.path.join(os.path.dirname(__file__), "templates", "ticketminer")
 
@@ -24,7 +27,7 @@ def protect(response: Response, template: str) -> Response:
     with ``after_request`` run later, and what they set stands.
     """
     if current_site().settings.page_policy and _is_ours(template) and _is_ours("ticketminer/base.html"):
-        response.headers.setdefault(HEADER, PAGE_POLICY)
+        response.headers.setdefault(HEADER, PAYMENT_POLICY if template == PAYMENT_PAGE else PAGE_POLICY)
     return response
 
 
