@@ -371,6 +371,27 @@ def test_both_finalize_the_same_signatures(page, case):
     same(page, lambda: finalize(public, message, signature, 1), "finalize", *args)
 
 
+def test_an_encoding_without_padding_is_no_signature(page):
+    """Nothing but zeros before the hash: there is no place where the salt would begin."""
+    key = private_key(1)
+    digest = hashlib.sha384(b"any").digest()
+    mask = b"".join(hashlib.sha384(digest + bytes((0, 0, 0, i))).digest() for i in range(5))[:207]
+    encoded = bytes((mask[0] & 0x7F,)) + mask[1:] + digest + b"\xbc"
+    n, d = key.public_key().public_numbers().n, key.private_numbers().d
+    signature = pow(int.from_bytes(encoded, "big"), d, n).to_bytes(256, "big")
+    assert int.from_bytes(encoded, "big") < n
+    assert page("verify", spki_of(key), b"any".hex(), signature.hex()) is False
+    same(
+        page,
+        lambda: finalize(key.public_key(), b"any", signature, 1),
+        "finalize",
+        spki_of(key),
+        "",
+        signature.hex(),
+        "1",
+    )
+
+
 def test_a_blind_signature_above_the_modulus_is_refused_whatever_it_hides(page):
     key = private_key(1)
     public, n = key.public_key(), key.public_key().public_numbers().n

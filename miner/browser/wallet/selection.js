@@ -72,7 +72,6 @@ function covering(ordered, amount) {
     const [best] = unused.filter((coin) => coin.value < value && coin.value >= amount - total + value).sort(ascending);
     if (!best) continue;
     unused.splice(unused.indexOf(best), 1);
-    unused.push(taken[i]);
     taken[i] = best;
     total += best.value - value;
   }
