@@ -24,35 +24,21 @@ export async function pin(tables, keys, now) {
   }
   for (const key of keys) {
     const known = pinned.get(key.keyId);
-    if (known && !same(known, key)) {
-      throw new KeyMismatch(
-        "This site has changed the value, dates or name of a ticket key that this wallet knows. Published keys never " +
-          "change; nothing is mined or paid here. Ask the operator what happened.",
-      );
-    }
+    if (known && !same(known, key)) throw mismatch("has changed a ticket key, which never happens to published ones");
     if (!known) tables.keys.put(key);
     pinned.set(key.keyId, key);
   }
   checkPeriods(pinned.values());
-  if (pinned.size > MAX_KEYS) {
-    throw new KeyMismatch(
-      `This site has shown more than ${MAX_KEYS} ticket keys that are still good. So many small crowds would tell its ` +
-        "visitors apart, so nothing is mined or paid here. Ask the operator.",
-    );
-  }
+  if (pinned.size > MAX_KEYS) throw mismatch(`has more than ${MAX_KEYS} ticket keys: that tells its visitors apart`);
 }
 
-/** Let no two of `keys` make tickets of one value at the same time; throws KeyMismatch. @param {Iterable<TicketKey>} keys */
+/** Let no two keys make tickets of one value at the same time; throws KeyMismatch. @param {Iterable<TicketKey>} keys */
 export function checkPeriods(keys) {
   /** @type {TicketKey | undefined} */
   let last;
   for (const key of [...keys].sort((a, b) => a.value - b.value || a.notBefore - b.notBefore)) {
     if (last?.value === key.value && key.notBefore < last.issueUntil && !same(last, key)) {
-      throw new KeyMismatch(
-        `The site shows a second key for tickets of value ${key.value} in the same period. That is how a site would mark ` +
-          "its visitors to recognise them later, so nothing is mined or paid here. Ask the operator, and compare the " +
-          "directory from another connection.",
-      );
+      throw mismatch(`shows a second key for tickets of value ${key.value} in one period: that marks its visitors`);
     }
     last = key;
   }
@@ -61,6 +47,10 @@ export function checkPeriods(keys) {
 /** @param {TicketKey} a @param {TicketKey} b */
 const same = ({ spki, ...a }, b) =>
   equal(spki, b.spki) && Object.entries(a).every(([name, value]) => b[/** @type {keyof a} */ (name)] === value);
+
+/** @param {string} what */
+const mismatch = (what) =>
+  new KeyMismatch(`This site ${what}. Nothing is mined or paid here. Ask its operator; look from another connection.`);
 
 /** Forget a key unless it is needed. @param {Tables} tables @param {TicketKey} key */
 async function forgotten({ keys, outputs, tickets }, { keyId }) {

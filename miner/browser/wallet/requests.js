@@ -1,7 +1,5 @@
 // Requests written down before they are sent, and what their answers change: the part that must never lose a ticket.
-//
-// A transaction ends while anything else is awaited. So secrets are derived between two transactions, and all starts over
-// when another tab has taken a ticket or a counter meanwhile. Contracts stand in ./types.d.ts.
+// What the functions promise stands in ./types.d.ts.
 
 import { fromBigInt, fromHex, toBigInt, toHex } from "../bytes.js";
 import { TicketsTaken } from "../errors.js";
@@ -17,6 +15,7 @@ import { got, under } from "./store.js";
 export const SCAN_GAP = 64;
 /** Unsigned counters in a row after which refused outputs are asked for again instead of using up new counters. */
 export const REUSE_GAP = 48;
+const MAX_HISTORY = 500;
 
 /** @type {Requests["derive"]} */
 export async function derive(seed, key, counter) {
@@ -44,7 +43,8 @@ export const held = async ({ tickets }, index, value) =>
   );
 
 /** @type {Requests["free"]} */
-export const free = async (tables, now) => (await held(tables, "state", "available")).filter((row) => row.redeemUntil > now);
+export const free = async (tables, now) =>
+  (await held(tables, "state", "available")).filter((row) => row.redeemUntil > now);
 
 /** @type {Requests["advance"]} */
 export async function advance({ counters }, seedId, keyId, following, above = 0) {
@@ -54,16 +54,15 @@ export async function advance({ counters }, seedId, keyId, following, above = 0)
 
 /** @type {Requests["begin"]} */
 export async function begin(store, draft, plan, compose, { adopt, now, created }) {
-  /** Made once, however often the race for them is lost. @type {Map<string, Output>} */
+  /** @type {Map<string, Output>} */
   const made = new Map();
+  // A transaction ends while anything else is awaited. So secrets are derived between two, and all starts over when
+  // another tab has taken a ticket or a counter meanwhile.
   for (;;) {
     const { inputs, keys, seed, slots } = await store.read(async (tables) => {
       const { inputs, keys } = plan(await free(tables, now));
       if (!(await takable(tables, inputs, adopt))) {
-        throw new TicketsTaken(
-          "This wallet knows one of these tickets already: it is being spent by another request, or has been spent. " +
-            "Look at the balance before you repeat.",
-        );
+        throw new TicketsTaken("Some of these tickets are being spent or have been. Look at the balance, then repeat.");
       }
       const [seed] = await seedsOf(tables);
       return { inputs, keys, seed, slots: await slotsFor(tables, seed, keys) };
@@ -108,7 +107,9 @@ export async function settle(tables, { id, outputs }, tokens) {
     await advance(tables, seedId, key.keyId, counter + 1, counter + 1);
     tables.outputs.delete([seedId, key.keyId, counter]);
   }
-  for (const row of await held(tables, "request", id)) tables.tickets.put({ ...row, state: "spent", request: null });
+  for (const row of await held(tables, "request", id)) {
+    tables.tickets.put({ ...row, state: "spent", request: null });
+  }
   return true;
 }
 
@@ -131,7 +132,19 @@ export async function add({ tickets }, { key: { keyId, value, redeemUntil }, ...
   return true;
 }
 
-/** The counters that one output of each of `keys` takes. @param {Tables} tables @param {SeedRow} seed @param {TicketKey[]} keys */
+/** @type {Requests["jot"]} */
+export async function jot({ history }, { at, kind, amount, detail = "", reference = null }) {
+  history.add({ at, kind, amount, detail, reference });
+  await trim(history, MAX_HISTORY);
+}
+
+/** @type {Requests["trim"]} */
+export async function trim(table, most) {
+  const extra = (await got(table.count())) - most;
+  if (extra > 0) for (const key of await got(table.getAllKeys(null, extra))) table.delete(key);
+}
+
+/** @type {(tables: Tables, seed: SeedRow, keys: TicketKey[]) => Promise<Slot[]>} counters for outputs of `keys` */
 async function slotsFor({ counters, outputs }, { id }, keys) {
   /** @type {Map<string, {next: number, signed: number}>} */
   const lines = new Map((await got(counters.getAll(under(id)))).map((row) => [row.keyId, row]));
@@ -148,14 +161,15 @@ async function slotsFor({ counters, outputs }, { id }, keys) {
   });
 }
 
-/** The rows to take, null when one is not free. @param {Tables} tables @param {HeldTicket[]} inputs @param {boolean} adopt */
+/** @type {(tables: Tables, inputs: HeldTicket[], adopt: boolean) => Promise<TicketRow[] | null>} null: not free */
 async function takable({ tickets }, inputs, adopt) {
   /** @type {Map<string, TicketRow>} */
   const rows = new Map();
   for (const ticket of inputs) {
     const { keyId, nonce } = ticket;
     const known = await got(tickets.get([keyId, nonce]));
-    if (known ? known.state !== "available" && !(adopt && known.state === "given") : !adopt) return null;
+    const free = known ? known.state === "available" || (adopt && known.state === "given") : adopt;
+    if (!free) return null;
     rows.set(keyId + nonce, known ?? { ...ticket, seedId: null, source: null });
   }
   return rows.size === inputs.length ? [...rows.values()] : null;
@@ -173,7 +187,7 @@ async function loaded(tables, row) {
 /** @param {Tables} tables @param {number} request @returns {Promise<OutputRow[]>} */
 const outputsOf = ({ outputs }, request) => got(outputs.index("request").getAll(request));
 
-/** Whether the request was open. It is forgotten; its number is not given again. @param {Tables} tables @param {number} id */
+/** Forget a request, whose number is not given again; whether it was open. @param {Tables} tables @param {number} id */
 async function finish({ requests }, id) {
   const open = await got(requests.getKey(id));
   requests.delete(id);

@@ -2,12 +2,12 @@
 
 import { StorageFull, StorageRefused } from "../errors.js";
 
-/** @import { TableName, Tables, Work } from "./types" */
+/** @import { Store, TableName, Tables, Work } from "./types" */
 /** @typedef {keyof typeof REASONS} Reason */
 
 const PATIENCE = 10_000; // milliseconds for a browser that hangs, or for other tabs to let go
 
-/** Key, if not beside the row, and indices; null is in none. @type {Record<TableName, [(string | string[])?, ...string[]]>} */
+/** Key in the row, then indices, without null. @type {Record<TableName, [(string | string[])?, ...string[]]>} */
 const TABLES = {
   secrets: [],
   settings: [],
@@ -25,9 +25,9 @@ const REASONS = {
   "wallet-closed": "This wallet is closed. Load the page again.",
   "wallet-deleted": "This wallet was deleted in another tab. Load the page again to begin a new one.",
   "wallet-newer": "A newer version of this page uses the wallet; nothing is lost. Load the page again.",
-  "storage-lost": "The browser has closed this site's storage. Load the page again; restore lost tickets from their words.",
+  "storage-lost": "The browser has closed this site's storage. Load the page again; words bring lost tickets back.",
   "storage-held": "The wallet's storage does not answer. Close the other tabs of this site and try again.",
-  "storage-refused": "This browser lets the site store nothing, so no tickets. Allow its data, or leave private browsing.",
+  "storage-refused": "The browser lets this site store nothing. Allow its data, or leave private browsing.",
 };
 
 /** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
@@ -40,81 +40,59 @@ export const got = (request) =>
 /** Rows whose key begins with `parts`. @param {...string} parts */
 export const under = (...parts) => IDBKeyRange.bound(parts, [...parts, []]);
 
-/** What fails throws StorageFull or StorageRefused, and has changed nothing. */
-export class Store {
+/** @param {string} name of the database, made when there is none @returns {Promise<Store>} */
+export async function openStore(name) {
   /** @type {Reason | null} */
-  #ended = null;
-  #database;
+  let ended = null;
+  const database = await patient(() => {
+    if (!globalThis.indexedDB) throw refusal("storage-refused");
+    const request = indexedDB.open(name, 1);
+    request.onupgradeneeded = () => {
+      for (const [table, [key, ...indices]] of Object.entries(TABLES)) {
+        const options = { keyPath: key, autoIncrement: key === "id" };
+        const made = request.result.createObjectStore(table, key ? options : {});
+        for (const index of indices) made.createIndex(index, index);
+      }
+    };
+    return request;
+  });
+  /** @param {Reason} reason */
+  const close = (reason) => {
+    ended ??= reason;
+    database.close();
+  };
+  // Letting go at once lets another tab delete or upgrade; what is under way is finished first.
+  database.onversionchange = ({ newVersion }) => close(newVersion ? "wallet-newer" : "wallet-deleted");
+  database.onclose = () => close("storage-lost");
 
-  /** @param {IDBDatabase} database */
-  constructor(database) {
-    this.#database = database;
-    // Letting go at once lets another tab delete or upgrade; what is under way is finished first.
-    database.onversionchange = ({ newVersion }) => this.close(newVersion ? "wallet-newer" : "wallet-deleted");
-    database.onclose = () => this.close("storage-lost");
-  }
-
-  /** @param {string} name of the database, made when there is none */
-  static async open(name) {
-    const database = await patient(() => {
-      if (!globalThis.indexedDB) throw refusal("storage-refused");
-      const request = indexedDB.open(name, 1);
-      request.onupgradeneeded = () => {
-        for (const [table, [key, ...indices]] of Object.entries(TABLES)) {
-          const options = { keyPath: key, autoIncrement: key === "id" };
-          const made = request.result.createObjectStore(table, key ? options : {});
-          for (const index of indices) made.createIndex(index, index);
-        }
-      };
-      return request;
-    });
-    return new Store(database);
-  }
-
-  /** @param {Reason} reason what later calls say */
-  close(reason = "wallet-closed") {
-    this.#ended ??= reason;
-    this.#database.close();
-  }
-
-  async wipe() {
-    this.close("wallet-deleted");
-    await patient(() => indexedDB.deleteDatabase(this.#database.name));
-  }
-
-  /** One consistent view. @template T @param {Work<T>} work */
-  read(work) {
-    return this.#run("readonly", "default", work);
-  }
-
-  /**
-   * All of `work` or nothing; on disk when this returns, unless "relaxed".
-   * @template T @param {Work<T>} work @param {IDBTransactionDurability} [durability]
-   */
-  write(work, durability = "strict") {
-    return this.#run("readwrite", durability, work);
-  }
-
-  /** @template T @param {IDBTransactionMode} mode @param {IDBTransactionDurability} durability @param {Work<T>} work */
-  async #run(mode, durability, work) {
-    if (this.#ended) throw refusal(this.#ended);
+  /** @type {<T>(mode: IDBTransactionMode, work: Work<T>, durability?: IDBTransactionDurability) => Promise<T>} */
+  const run = async (mode, work, durability) => {
+    if (ended) throw refusal(ended);
     try {
-      const tx = this.#database.transaction(NAMES, mode, { durability });
+      const tx = database.transaction(NAMES, mode, { durability });
+      const over = new Promise((resolve) => (tx.oncomplete = tx.onabort = resolve));
       const tables = /** @type {Tables} */ (Object.fromEntries(NAMES.map((name) => [name, tx.objectStore(name)])));
-      const ended = new Promise((resolve) => (tx.oncomplete = tx.onabort = resolve));
       const [result] = await Promise.allSettled([work(tables)]);
       const failed = result.status === "rejected";
-      // When the disk is full it has ended by itself, and only it knows why.
       try {
         if (failed) tx.abort();
-      } catch {}
-      const { type } = await ended;
+      } catch {} // When the disk is full it has ended by itself, and only it knows why.
+      const { type } = await over;
       if (!failed && type === "complete") return result.value;
       throw tx.error ?? (failed ? result.reason : refusal("storage-lost"));
     } catch (error) {
       throw explained(error);
     }
-  }
+  };
+  return {
+    read: (work) => run("readonly", work),
+    write: (work, durability = "strict") => run("readwrite", work, durability),
+    close: () => close("wallet-closed"),
+    async wipe() {
+      close("wallet-deleted");
+      await patient(() => indexedDB.deleteDatabase(name));
+    },
+  };
 }
 
 /** @param {Reason} code @param {unknown} [cause] */
@@ -142,9 +120,9 @@ async function patient(ask) {
 
 /** What to throw for `error`. @param {unknown} error */
 function explained(error) {
-  const name = error instanceof Error ? error.name : "";
+  const name = error instanceof DOMException || error instanceof Error ? error.name : "";
   if (name === "QuotaExceededError") {
-    const message = "The browser has no room left for this site. Nothing was lost: free some space, and repeat the last step.";
+    const message = "The browser has no room left for this site. Nothing was lost: free some space and try again.";
     return new StorageFull(message, { cause: error });
   }
   if (name === "VersionError") return refusal("wallet-newer", error);

@@ -3,7 +3,6 @@
 import type {
   Draft, HeldTicket, HistoryEntry, MiningRun, Output, PendingRequest, TicketKey, TicketState,
 } from "../types";
-import type { Store } from "./store.js";
 
 /** Chooses, from the tickets that are free, what a request hands over and which keys it wants tickets of. Sync; called again
  * when another tab was faster. */
@@ -70,6 +69,7 @@ export interface WalletApi {
   setSetting(name: string, value: unknown): Promise<void>;
   /** The newest first, at most 500 are kept. */
   history(limit?: number): Promise<HistoryEntry[]>;
+  /** `at` is now where it is not given. */
   note(entry: Note): Promise<void>;
   /** Returns its number. The newest 50 are kept. */
   startRun(run: Omit<MiningRun, "id">): Promise<number>;
@@ -83,6 +83,18 @@ export interface WalletApi {
   /** Delete everything. Wallets that have it open, here and in other tabs, are closed then. */
   wipe(): Promise<void>;
   close(): void;
+}
+
+/** store.js. What fails throws StorageFull or StorageRefused, and has changed nothing. */
+export interface Store {
+  /** One consistent view. */
+  read<T>(work: Work<T>): Promise<T>;
+  /** All of `work` or nothing; on disk when this returns, unless "relaxed". */
+  write<T>(work: Work<T>, durability?: IDBTransactionDurability): Promise<T>;
+  /** Later calls throw. */
+  close(): void;
+  /** Delete the database; whoever has it open, here or in other tabs, lets go of it. */
+  wipe(): Promise<void>;
 }
 
 export type Note = Partial<HistoryEntry> & { kind: string; amount: number };
@@ -155,12 +167,16 @@ export interface Requests {
   free(tables: Tables, now: Now): Promise<TicketRow[]>;
   /** Let the counter go on at `following` or later; `above` is one above the highest signed number. */
   advance(tables: Tables, seedId: string, keyId: string, following: number, above?: number): Promise<void>;
+  /** Add to the history; at most 500 entries are kept. */
+  jot(tables: Tables, note: Note & { at: Now }): Promise<void>;
+  /** Delete the oldest rows above `most`. */
+  trim(table: IDBObjectStore, most: number): Promise<void>;
   /** File a ticket; whether it is new. One that is here already keeps its state. */
   add(tables: Tables, ticket: Filing): Promise<boolean>;
 
   /** As WalletApi; `created` is this machine's time, so that no site's clock decides when the request is taken up again. */
   begin(
-    store: Store, draft: Draft, plan: Plan, compose: Compose, options: { adopt: boolean; now: Now; created: Now },
+    store: Pick<Store, "read" | "write">, draft: Draft, plan: Plan, compose: Compose, options: { adopt: boolean; now: Now; created: Now },
   ): Promise<PendingRequest>;
   unanswered(tables: Tables): Promise<PendingRequest[]>;
   /** File the tickets that the outputs have become; what was handed over is spent. False: another tab was first. */

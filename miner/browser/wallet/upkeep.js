@@ -2,25 +2,24 @@
 
 import { toHex } from "../bytes.js";
 import { NotEnoughTickets, WrongWords } from "../errors.js";
-import { add, advance, free, seedsOf } from "./requests.js";
+import { add, advance, free, jot, seedsOf } from "./requests.js";
 import { SEED_SIZE, seedId } from "./seed.js";
 import { choose } from "./selection.js";
 import { got, under } from "./store.js";
 
 /** @import { TicketKey } from "../types" */
-/** @import { Spent, TicketRow } from "./types" */
-/** @import { Wallet } from "./wallet.js" */
+/** @import { Spent, Store, TicketRow } from "./types" */
 
-/** @param {Wallet} wallet @param {Uint8Array} seed */
-export async function useSeed({ store }, seed) {
+/** @param {Store["write"]} write @param {Uint8Array} seed */
+export async function useSeed(write, seed) {
   if (seed.length !== SEED_SIZE) {
     const message =
-      "These words are a whole wallet of the command line. A page takes only the 24 words of its own site; print them with: " +
-      "ticketminer wallet words --site URL";
+      "These words are a whole wallet of the command line. A page takes only the 24 words of its own site: " +
+      "ticketminer wallet words --site URL prints them.";
     throw new WrongWords(message, { code: "master-words" });
   }
   const id = await seedId(seed);
-  await store.write(async (tables) => {
+  await write(async (tables) => {
     const seeds = [{ id, seed }];
     for (const former of await seedsOf(tables)) {
       const used = await got(tables.counters.count(under(former.id)));
@@ -30,49 +29,53 @@ export async function useSeed({ store }, seed) {
   });
 }
 
-/** @param {Wallet} wallet @param {Uint8Array} seed @param {TicketKey} key */
-export async function counter({ store }, seed, { keyId }) {
+/** @param {Store["read"]} read @param {Uint8Array} seed @param {TicketKey} key */
+export async function counter(read, seed, { keyId }) {
   const id = await seedId(seed);
-  return (await store.read(({ counters }) => got(counters.get([id, keyId]))))?.next ?? 0;
+  return (await read(({ counters }) => got(counters.get([id, keyId]))))?.next ?? 0;
 }
 
-/** @param {Wallet} wallet @param {number} amount */
-export function give(wallet, amount) {
-  return wallet.store.write(async (tables) => {
-    const available = await free(tables, wallet.now());
+/** @param {Store["write"]} write @param {number} at @param {number} amount */
+export function give(write, at, amount) {
+  return write(async (tables) => {
+    const available = await free(tables, at);
     const { inputs, change } = choose(available, amount);
     if (change.length || !inputs.length) {
       const message = `No tickets add up to exactly ${amount}; the site has to split one first. Go online and repeat.`;
       throw new NotEnoughTickets(message, amount, available.reduce((sum, { value }) => sum + value, 0));
     }
     for (const row of inputs) tables.tickets.put({ ...row, state: "given" });
-    await wallet.jot(tables, { kind: "sent", amount });
+    await jot(tables, { at, kind: "sent", amount });
     return inputs.map(({ token }) => token);
   });
 }
 
-/** @param {Wallet} wallet @param {Uint8Array} seed @param {TicketKey} key @param {Map<number, Uint8Array>} found @param {number} following @param {Spent} spent */
-export async function fileRestored(wallet, seed, key, found, following, spent) {
+/**
+ * @param {Store["write"]} write @param {number} at @param {Uint8Array} seed @param {TicketKey} key
+ * @param {Map<number, Uint8Array>} found @param {number} following @param {Spent} spent
+ */
+export async function fileRestored(write, at, seed, key, found, following, spent) {
   const id = await seedId(seed);
-  return wallet.store.write(async (tables) => {
+  return write(async (tables) => {
     let added = 0;
     let gone = 0;
     await advance(tables, id, key.keyId, following, Math.max(-1, ...found.keys()) + 1);
     for (const token of found.values()) {
       const nonce = toHex(token.subarray(2, 34));
       const used = spent(nonce);
-      const fresh = await add(tables, { key, token, nonce, state: used ? "spent" : "available", seedId: id, source: null });
+      const state = used ? "spent" : "available";
+      const fresh = await add(tables, { key, token, nonce, state, seedId: id, source: null });
       if (used) gone++;
       else if (fresh) added++;
     }
-    if (added) await wallet.jot(tables, { kind: "restored", amount: added * key.value });
+    if (added) await jot(tables, { at, kind: "restored", amount: added * key.value });
     return { added, gone };
   });
 }
 
-/** @param {Wallet} wallet @param {TicketKey} key @param {Spent} spent */
-export function markSpent({ store }, { keyId }, spent) {
-  return store.write(async ({ tickets }) => {
+/** @param {Store["write"]} write @param {TicketKey} key @param {Spent} spent */
+export function markSpent(write, { keyId }, spent) {
+  return write(async ({ tickets }) => {
     /** @type {TicketRow[]} */
     const rows = await got(tickets.getAll(under(keyId)));
     const gone = rows.filter((row) => row.state === "available" && spent(row.nonce));
