@@ -165,7 +165,8 @@ def _page(site: Site, sale: Sale, challenge: Challenge, problem: Problem) -> Res
         "widget": None,
     }
     if site.settings.widget and challenge.method == "GET":  # who reads a page has no body to send again
-        context["widget"] = functools.partial(widget, sale.price, resource=challenge.resource, below=True)
+        aim = {"mode": "donate", "fund": sale.fund} if sale.donation else {"resource": challenge.resource}
+        context["widget"] = functools.partial(widget, sale.price, below=True, **aim)
     return page(PAYMENT_PAGE, **context) if handler is None else current_app.make_response(handler(**context))
 
 

@@ -59,6 +59,19 @@ def test_package_data_matches_a_pattern_of_setup_cfg(path: str) -> None:
     )
 
 
+def test_every_file_that_browsers_load_matches_a_pattern_of_setup_cfg() -> None:
+    patterns = setup_cfg()["options.package_data"]["miner"].split()
+    packed = {file for pattern in patterns for file in (ROOT / "miner").glob(pattern)}
+    loaded = {
+        file
+        for folder, kinds in (("browser", (".js", ".css", ".json")), ("pow/wasm", (".wasm",)))
+        for file in (ROOT / "miner" / folder).rglob("*")
+        if file.suffix in kinds
+    }
+    assert len(loaded) > 20
+    assert loaded - packed == set()
+
+
 def test_requirements_set_lower_bounds_only() -> None:
     parser = setup_cfg()
     extras = "\n".join(parser["options.extras_require"].values())
