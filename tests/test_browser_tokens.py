@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fake_keys import private_key, sign
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mnemonic import Mnemonic
 
@@ -175,6 +175,8 @@ def test_hashes(page, data, name):
 
 
 @given(key=st.binary(max_size=300), data=st.binary(max_size=300))
+@example(key=b"k" * 128, data=b"")
+@example(key=b"k" * 129, data=b"")
 @settings(deadline=None)
 def test_hmac_sha512(page, key, data):
     assert page("hmac", key.hex(), data.hex()) == hmac.digest(key, data, "sha512").hex()
