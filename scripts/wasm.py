@@ -38,6 +38,9 @@ LINK = ("--no-entry", "--strip-all", "--gc-sections", "--stack-first", "-z", "st
 LEVELS: dict[str, tuple[str, ...]] = {"scalar": (), "simd": ("-msimd128",)}
 COMMON = ("wasm.c", "wasm_string.c", "dispatch.c", "scan.c")
 
+SMALL = ("-O2", "-mllvm", "-inline-threshold=25", "-DSHA256_SMALL")
+"""Half the bytes of -O3, which repeats SHA-256 wherever yespower begins and ends with it."""
+
 TABLE = ("sha256d", "scrypt", "neoscrypt", "ethash", "yespower")
 """The algorithms in dispatch.c, all but one of which a module leaves out."""
 
@@ -67,13 +70,21 @@ ALGORITHMS = {
     "sha256d": Module("sha256d_portable.c", "sha256d_simd128.c", ("sha256.c",)),
     "neoscrypt": Module("neoscrypt_portable.c", "neoscrypt_simd128.c", scratch=(33_600, 134_400)),
     "scrypt": Module("scrypt_portable.c", "scrypt_simd128.c", ("sha256.c",), (131_072, 393_216)),
+    # What every visitor downloads: local work only.
     "yespower": Module(
+        "yespower_portable.c",
+        "yespower_simd128.c",
+        ("sha256.c",),
+        scratch=(1_147_904, 2_295_808),
+        optimise=(*SMALL, "-DYESPOWER_LOCAL_ONLY"),
+    ),
+    # The same with an export `parameters`, for others than those of local work.
+    "yespower-any": Module(
         "yespower_portable.c",
         "yespower_simd128.c",
         ("sha256.c", "wasm_yespower.c"),
         scratch=(1_147_904, 2_295_808),
-        # A fifth smaller than with -O3, which repeats SHA-256 wherever it is called, and not slower.
-        optimise=("-O2", "-mllvm", "-inline-threshold=25"),
+        optimise=SMALL,
     ),
     "ethash": Module(
         "ethash_portable.c",
@@ -114,7 +125,7 @@ def build(algorithm: str, level: str, into: Path, csrc: Path = CSRC) -> Path:
     module = ALGORITHMS[algorithm]
     scratch = module.scratch[level == "simd"]
     defines = [f"-DPOW_WASM_SCRATCH_LEN={scratch}"]
-    defines += [f"-DPOW_NO_{other.upper()}" for other in TABLE if other != algorithm]
+    defines += [f"-DPOW_NO_{other.upper()}" for other in TABLE if other != algorithm.partition("-")[0]]
     file = into / f"{algorithm}.{level}.wasm"
     with tempfile.TemporaryDirectory() as scratch_folder:
         objects = []

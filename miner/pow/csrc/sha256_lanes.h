@@ -102,7 +102,22 @@ POW_INLINE V NAME(majority)(V a, V b, V c, V *bc) {
 #define FIRST_KW(i) ADD32(W(i), K(i))
 #define NEXT_KW(i) ADD32(NEXT_WORD(i), K(i))
 
-/* Mix a block into the state of every lane; `w` is used up. */
+/* Mix a block into the state of every lane; `w` is used up. SHA256_SMALL, where it is hardly used, takes a tenth of the code. */
+#ifdef SHA256_SMALL
+POW_LOCAL void NAME(compress)(V s[8], V w[16]) {
+  V a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f = s[5], g = s[6], h = s[7];
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < 64; i++) {
+    V bc = XOR(b, c);
+    const V kw = i < 16 ? FIRST_KW(i) : NEXT_KW(i);
+    ROUND(a, b, c, d, e, f, g, h, kw);
+    const V last = h;
+    h = g, g = f, f = e, e = d, d = c, c = b, b = a, a = last;
+  }
+  s[0] = ADD32(s[0], a), s[1] = ADD32(s[1], b), s[2] = ADD32(s[2], c), s[3] = ADD32(s[3], d);
+  s[4] = ADD32(s[4], e), s[5] = ADD32(s[5], f), s[6] = ADD32(s[6], g), s[7] = ADD32(s[7], h);
+}
+#else
 POW_LOCAL void NAME(compress)(V s[8], V w[16]) {
   V a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f = s[5], g = s[6], h = s[7];
   V bc = XOR(b, c);
@@ -115,6 +130,7 @@ POW_LOCAL void NAME(compress)(V s[8], V w[16]) {
   s[0] = ADD32(s[0], a), s[1] = ADD32(s[1], b), s[2] = ADD32(s[2], c), s[3] = ADD32(s[3], d);
   s[4] = ADD32(s[4], e), s[5] = ADD32(s[5], f), s[6] = ADD32(s[6], g), s[7] = ADD32(s[7], h);
 }
+#endif
 
 typedef union {
   uint32_t lane[16][WORDS];
