@@ -39,6 +39,7 @@ export class Mining {
       wasm: new URL("wasm/", assets),
       threads,
       duty,
+      onexhausted: () => this.work.exhausted(),
       onfound: (job, nonce, mix) => this.work.found(job, nonce, mix),
       onstats: ({ hashes, seconds }) => {
         this.work.hashed(hashes);

@@ -86,6 +86,12 @@ export class SiteWork {
     this.searched += count;
   }
 
+  /** Every nonce of the job was tried. */
+  exhausted() {
+    this.#renewAt = 0;
+    this.#wake();
+  }
+
   /** @param {Job} job @param {bigint} nonce @param {Uint8Array | null} mix */
   found(job, nonce, mix) {
     // No more than is wanted: what the goal does not need is not worth a signature.
