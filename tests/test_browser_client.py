@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from browsers import Browser, Profile, Tab, absent, launch
-from flask import Response, request
 from conftest import missing
+from flask import Response, request
 from live import LiveSite, LiveSites
 
 from flask_ticketminer.assets import current_assets
 from flask_ticketminer.mint.spent import SpentFiles
 from miner import SiteClient, Wallet
-from miner.tokens import b64url, jcs, unb64url, decode_json
+from miner.tokens import b64url, decode_json, jcs, unb64url
 from miner.transport import open_http
 
 PRELUDE = (pathlib.Path(__file__).parent / "browser" / "client.js").read_text()
@@ -174,7 +174,9 @@ def test_work_is_given_to_a_fund(page: Visitor, shop: LiveSite) -> None:
 
 
 @pytest.mark.parametrize("how", ["before", "after"])
-def test_a_share_without_an_answer_is_sent_again_byte_for_byte(page: Visitor, shop: LiveSite, how: str) -> None:
+def test_a_share_without_an_answer_is_sent_again_byte_for_byte(
+    page: Visitor, shop: LiveSite, how: str
+) -> None:
     page.lose("submit", how)
     assert page.fails("await mine()").code == "site-unreachable"
     assert (page.balance(), page.open()) == (0, 1)
@@ -229,7 +231,9 @@ def test_a_page_is_paid_and_opens(page: Visitor, shop: LiveSite, fund: Callable[
     assert page.tab.text() == "the report"
 
 
-def test_the_price_is_asked_without_using_up_a_pass(page: Visitor, shop: LiveSite, fund: Callable[..., None]) -> None:
+def test_the_price_is_asked_without_using_up_a_pass(
+    page: Visitor, shop: LiveSite, fund: Callable[..., None]
+) -> None:
     fund(1)
     page("await client.pay(await client.challenge('/once'), '/once', 1)")
     page("await client.challenge('/once')")
@@ -237,17 +241,26 @@ def test_the_price_is_asked_without_using_up_a_pass(page: Visitor, shop: LiveSit
     assert page.tab.text().endswith(" 1")
 
 
-def test_a_price_above_what_was_agreed_is_not_paid(page: Visitor, shop: LiveSite, fund: Callable[..., None]) -> None:
+def test_a_price_above_what_was_agreed_is_not_paid(
+    page: Visitor, shop: LiveSite, fund: Callable[..., None]
+) -> None:
     fund(8)
     problem = page.fails("await client.pay(await client.challenge('/report'), '/report', 2)")
-    assert (problem.name, problem.code, problem.values) == ("PaymentFailed", "price-changed", {"amount": 3, "most": 2})
+    assert (problem.name, problem.code, problem.values) == (
+        "PaymentFailed",
+        "price-changed",
+        {"amount": 3, "most": 2},
+    )
     assert (page.balance(), page.open(), shop.paid()) == (8, 0, 0)
 
 
 def test_too_few_tickets(page: Visitor, fund: Callable[..., None]) -> None:
     fund(1)
     problem = page.fails("await client.pay(await client.challenge('/report'), '/report', 3)")
-    assert (problem.code, problem.values) == ("not-enough-tickets", {"needed": 3, "available": 1, "missing": 2})
+    assert (problem.code, problem.values) == (
+        "not-enough-tickets",
+        {"needed": 3, "available": 1, "missing": 2},
+    )
 
 
 def test_what_does_not_exist_has_no_price(page: Visitor) -> None:
@@ -255,22 +268,31 @@ def test_what_does_not_exist_has_no_price(page: Visitor) -> None:
     assert page("await client.challenge('/free')") is None
 
 
-@pytest.mark.parametrize("link", ["//evil.example/x", "https://evil.example/", "javascript:alert(1)", "/\\evil.example/"])
+@pytest.mark.parametrize(
+    "link", ["//evil.example/x", "https://evil.example/", "javascript:alert(1)", "/\\evil.example/"]
+)
 def test_no_price_is_asked_elsewhere(page: Visitor, link: str) -> None:
     assert page.fails("await client.challenge(args[0])", link).code == "foreign-request"
 
 
-def test_a_payment_without_an_answer_is_settled_later(page: Visitor, shop: LiveSite, fund: Callable[..., None]) -> None:
+def test_a_payment_without_an_answer_is_settled_later(
+    page: Visitor, shop: LiveSite, fund: Callable[..., None]
+) -> None:
     fund(8)
     page.lose("redeem")
-    assert page.fails("await client.pay(await client.challenge('/report'), '/report', 3)").code == "site-unreachable"
+    assert (
+        page.fails("await client.pay(await client.challenge('/report'), '/report', 3)").code
+        == "site-unreachable"
+    )
     assert (page.balance(), page.open(), shop.paid()) == (0, 1, 3)
     outcome = page("await client.recover()")
     assert (outcome["settled"], outcome["value"], outcome["paid"]) == (1, 5, ["GET /report"])
     assert page("await client.challenge('/report')") is None
 
 
-def test_the_same_purchase_again_repeats_the_open_payment(page: Visitor, shop: LiveSite, fund: Callable[..., None]) -> None:
+def test_the_same_purchase_again_repeats_the_open_payment(
+    page: Visitor, shop: LiveSite, fund: Callable[..., None]
+) -> None:
     fund(8)
     page.lose("redeem")
     page("globalThis.wanted = await client.challenge('/once')")
@@ -286,7 +308,9 @@ def test_a_busy_site_is_waited_for(page: Visitor, shop: LiveSite, fund: Callable
 
 
 @pytest.mark.parametrize("cause", ["challenge-expired", "payment-released", "key-not-signing"])
-def test_a_refusal_that_can_be_mended_is(page: Visitor, shop: LiveSite, fund: Callable[..., None], cause: str) -> None:
+def test_a_refusal_that_can_be_mended_is(
+    page: Visitor, shop: LiveSite, fund: Callable[..., None], cause: str
+) -> None:
     fund(8)
     page.lose("redeem", {"status": 402, "cause": cause})
     assert page("(await client.pay(await client.challenge('/report'), '/report', 3)).change") == 5
@@ -310,12 +334,16 @@ def test_a_refusal_for_good_frees_the_tickets(page: Visitor, fund: Callable[...,
     assert (page.balance(), page.open()) == (8, 0)
 
 
-def test_a_payment_that_the_site_denies_is_not_made_again(page: Visitor, shop: LiveSite, fund: Callable[..., None]) -> None:
+def test_a_payment_that_the_site_denies_is_not_made_again(
+    page: Visitor, shop: LiveSite, fund: Callable[..., None]
+) -> None:
     fund(8, 8)
 
     def deny(response: Response) -> Response:
         if request.path == "/ticketminer/redeem":
-            return Response(json.dumps({"cause": "challenge-expired"}), 402, mimetype="application/problem+json")
+            return Response(
+                json.dumps({"cause": "challenge-expired"}), 402, mimetype="application/problem+json"
+            )
         return response
 
     shop.after = deny
@@ -323,7 +351,9 @@ def test_a_payment_that_the_site_denies_is_not_made_again(page: Visitor, shop: L
     assert (problem.code, shop.paid(), page.balance(), page.open()) == ("already-delivered", 3, 13, 0)
 
 
-def test_tickets_called_spent_that_are_not_listed_stay_open(page: Visitor, shop: LiveSite, fund: Callable[..., None]) -> None:
+def test_tickets_called_spent_that_are_not_listed_stay_open(
+    page: Visitor, shop: LiveSite, fund: Callable[..., None]
+) -> None:
     fund(1, 1, 1, 1)
     page.lose("redeem", {"status": 402, "cause": "ticket-spent"})
     assert page("(await client.pay(await client.challenge('/once'), '/once', 1)).amount") == 1
@@ -340,7 +370,9 @@ def test_tickets_that_another_copy_has_spent_are_written_off(
     assert (problem.code, page.balance(), page.open()) == ("already-delivered", 0, 0)
 
 
-def test_many_small_tickets_are_joined_first(page: Visitor, shop: LiveSite, fund: Callable[..., None]) -> None:
+def test_many_small_tickets_are_joined_first(
+    page: Visitor, shop: LiveSite, fund: Callable[..., None]
+) -> None:
     fund(*[1] * 70)
     given = page("await client.donate(70, 'articles')")
     assert (given["amount"], len(given["reference"])) == (70, 64)
@@ -359,21 +391,30 @@ def test_a_payment_that_would_leave_the_service_is_not_made(
             before, _, rest = asked.partition('request="')
             wanted = decode_json(unb64url(rest.partition('"')[0]))
             wanted["methodDetails"][member] = "/elsewhere/redeem"
-            response.headers["WWW-Authenticate"] = f'{before}request="{b64url(jcs(wanted))}"{rest.partition(chr(34))[2]}'
+            response.headers["WWW-Authenticate"] = (
+                f'{before}request="{b64url(jcs(wanted))}"{rest.partition(chr(34))[2]}'
+            )
         return response
 
     shop.after = after
-    assert page.fails("await client.pay(await client.challenge('/report'), '/report', 3)").code == "foreign-request"
+    assert (
+        page.fails("await client.pay(await client.challenge('/report'), '/report', 3)").code
+        == "foreign-request"
+    )
     assert (page.balance(), page.open(), shop.requests.count("POST /elsewhere/redeem")) == (8, 0, 0)
 
 
 def test_another_recipient_is_not_paid(page: Visitor, fund: Callable[..., None]) -> None:
     fund(8)
-    problem = page.fails("await client.pay({ ...await client.challenge('/report'), recipient: 'evil.example' }, '/report', 3)")
+    problem = page.fails(
+        "await client.pay({ ...await client.challenge('/report'), recipient: 'evil.example' }, '/report', 3)"
+    )
     assert (problem.code, page.balance()) == ("foreign-request", 8)
 
 
-def test_where_a_payment_leads_stays_on_the_site(page: Visitor, shop: LiveSite, fund: Callable[..., None]) -> None:
+def test_where_a_payment_leads_stays_on_the_site(
+    page: Visitor, shop: LiveSite, fund: Callable[..., None]
+) -> None:
     fund(8)
     rewrite(shop, "/ticketminer/redeem", lambda members: {**members, "location": "https://evil.example/"})
     assert page("(await client.pay(await client.challenge('/report'), '/report', 3)).location") == "/report"
@@ -382,7 +423,9 @@ def test_where_a_payment_leads_stays_on_the_site(page: Visitor, shop: LiveSite, 
 # Gifts, exchange, words
 
 
-def test_tickets_are_given_away(page: Visitor, visit: Callable[[], Visitor], shop: LiveSite, fund: Callable[..., None]) -> None:
+def test_tickets_are_given_away(
+    page: Visitor, visit: Callable[[], Visitor], shop: LiveSite, fund: Callable[..., None]
+) -> None:
     fund(8)
     text = page("await client.send(3)")
     other = visit()
@@ -394,7 +437,9 @@ def test_tickets_are_given_away(page: Visitor, visit: Callable[[], Visitor], sho
     assert (other.balance(), other.open(), third.balance(), third.open()) == (3, 0, 0, 0)
 
 
-def test_a_gift_goes_to_the_command_line_and_comes_from_it(page: Visitor, shop: LiveSite, purse: Wallet) -> None:
+def test_a_gift_goes_to_the_command_line_and_comes_from_it(
+    page: Visitor, shop: LiveSite, purse: Wallet
+) -> None:
     with open_http() as http:
         client = SiteClient(shop.url, purse, http)
         shop.fill(purse, 16)
@@ -410,7 +455,9 @@ def test_a_gift_goes_to_the_command_line_and_comes_from_it(page: Visitor, shop: 
         (lambda text: "hello", "not-a-gift"),
     ],
 )
-def test_a_gift_that_is_none(page: Visitor, purse: Wallet, shop: LiveSite, change: Callable[[str], str], code: str) -> None:
+def test_a_gift_that_is_none(
+    page: Visitor, purse: Wallet, shop: LiveSite, change: Callable[[str], str], code: str
+) -> None:
     shop.fill(purse, 1)
     assert page.fails("await client.receive(args[0])", change(purse.send(shop.url, 1))).code == code
 
@@ -467,7 +514,7 @@ def test_a_restore_lets_messages_in_and_can_be_stopped(page: Visitor, purse: Wal
             return [ticks, error.name];
         })()"""
     )
-    assert (ticks, name) == (5, "AbortError")
+    assert (5 <= ticks < 20, name) == (True, "AbortError")
     assert page("await client.restore()") == {"value": 0, "tickets": 0, "spent": 0}
 
 
@@ -478,24 +525,25 @@ def plain(body: bytes, kind: str = JSON, status: int = 200, **headers: str) -> C
     return lambda: Response(body, status, content_type=kind, headers=headers)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        plain(b"<h1>Hello</h1>", "text/html"),
-        plain(b"{}"),
-        plain(b"[]"),
-        plain(b"[" * 100_000),
-        plain(b'{"a":' * 100_000),
-        plain(b'{"service": "ticketminer", "version": 1.0}'),
-        plain(b'{"service": "ticketminer", "version": 1e0}'),
-        plain(b"\xef\xbb\xbf{}"),
-        plain(b'{"a": "\xff"}'),
-        plain(b'{"a": 1e999}'),
-    ],
-)
-def test_strange_documents_are_one_sentence(page: Visitor, shop: LiveSite, answer: Callable[[], Response]) -> None:
-    instead(shop, "/ticketminer/", answer)
-    assert page.fails("await client.service()").code == "site-protocol"
+STRANGE = [
+    plain(b"<h1>Hello</h1>", "text/html"),
+    plain(b"{}"),
+    plain(b"[]"),
+    plain(b"[" * 100_000),
+    plain(b'{"a":' * 100_000),
+    plain(b'{"service": "ticketminer", "version": 1.0}'),
+    plain(b'{"service": "ticketminer", "version": 1e0}'),
+    plain(b"\xef\xbb\xbf{}"),
+    plain(b'{"a": "\xff"}'),
+    plain(b'{"a": 1e999}'),
+]
+
+
+def test_strange_documents_are_one_sentence(page: Visitor, shop: LiveSite) -> None:
+    for answer in STRANGE:
+        instead(shop, "/ticketminer/", answer)
+        problem = page.fails("await client.service()")
+        assert (problem.code, len(problem.detail) < 200) == ("site-protocol", True)
 
 
 def test_an_endless_answer_is_cut_off(page: Visitor, shop: LiveSite) -> None:
@@ -558,7 +606,9 @@ def test_what_a_site_says_rewrites_nothing(page: Visitor, shop: LiveSite) -> Non
 
 
 def test_links_lead_nowhere_else(page: Visitor, shop: LiveSite) -> None:
-    rewrite(shop, "/ticketminer/", lambda m: {**m, "links": {**m["links"], "redeem": "//evil.example/redeem"}})
+    rewrite(
+        shop, "/ticketminer/", lambda m: {**m, "links": {**m["links"], "redeem": "//evil.example/redeem"}}
+    )
     assert page.fails("await client.service()").code == "site-protocol"
 
 
@@ -588,75 +638,82 @@ def test_a_second_key_for_one_value_is_refused(page: Visitor, shop: LiveSite) ->
     assert (page.open(), "POST /ticketminer/submit" in shop.requests) == (0, False)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda entry: {"key-id": "00" * 32},
-        lambda entry: {"token-key": entry["token-key"][:-8]},
-        lambda entry: {"value": 3},
-        lambda entry: {"value": True},
-        lambda entry: {"not-before": entry["not-before"] + 1},
-        lambda entry: {"issue-until": entry["not-before"]},
-        lambda entry: {"issuer-name": ""},
-    ],
-)
-def test_a_directory_that_makes_no_sense_is_refused(page: Visitor, shop: LiveSite, change: t.Any) -> None:
-    def broken(members: dict[str, t.Any]) -> None:
-        members["token-keys"][0].update(change(members["token-keys"][0]))
+BROKEN_KEYS: list[Callable[[dict[str, t.Any]], dict[str, t.Any]]] = [
+    lambda entry: {"key-id": "00" * 32},
+    lambda entry: {"token-key": entry["token-key"][:-8]},
+    lambda entry: {"token-key": None},
+    lambda entry: {"value": 3},
+    lambda entry: {"value": True},
+    lambda entry: {"not-before": entry["not-before"] + 1},
+    lambda entry: {"issue-until": entry["not-before"]},
+    lambda entry: {"redeem-until": entry["not-before"]},
+    lambda entry: {"issuer-name": ""},
+]
 
-    rewrite(shop, "/ticketminer/keys", broken)
-    assert page.fails("await client.keys()").code == "site-protocol"
+
+def test_a_directory_that_makes_no_sense_is_refused(page: Visitor, shop: LiveSite) -> None:
+    for change in BROKEN_KEYS:
+
+        def broken(members: dict[str, t.Any], change: t.Any = change) -> None:
+            members["token-keys"][0].update(change(members["token-keys"][0]))
+
+        rewrite(shop, "/ticketminer/keys", broken)
+        assert page.fails("await client.keys()").code == "site-protocol"
+    assert page("(await wallet.keys()).length") == 0
 
 
 # Work
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda job: {"target": "f" * 64},
-        lambda job: {"expected_hashes": job["expected_hashes"] * 2},
-        lambda job: {
-            "expected_hashes": job["expected_hashes"] * 2,
-            "target": f"{2**256 // (job['expected_hashes'] * 2) - 1:064x}",
-        },
-        lambda job: {"nonce_offset": 80},
-        lambda job: {"nonce_size": 1},
-        lambda job: {"nonce_offset": 20},
-        lambda job: {"blob": "ff" + job["blob"][2:]},
-        lambda job: {"blob": job["blob"][:80] + "00" * 4 + job["blob"][88:]},
-        lambda job: {"blob": job["blob"].upper()},
-        lambda job: {"algorithm": "scrypt"},
-        lambda job: {"value": 2},
-        lambda job: {"key_id": "00" * 32},
-        lambda job: {"key_id": None},
-        lambda job: {"expires_in": 10**9},
-        lambda job: {"expires_in": True},
-    ],
-)
-def test_work_that_is_not_what_was_announced_is_not_done(page: Visitor, shop: LiveSite, change: t.Any) -> None:
-    rewrite(shop, "/ticketminer/job", lambda job: {**job, **change(job)})
-    assert page.fails("await client.job(['sha256d'], { value: 1 })").code == "site-protocol"
+BROKEN_JOBS: list[Callable[[dict[str, t.Any]], dict[str, t.Any]]] = [
+    lambda job: {"target": "f" * 64},
+    lambda job: {"expected_hashes": job["expected_hashes"] * 2},
+    lambda job: {
+        "expected_hashes": job["expected_hashes"] * 2,
+        "target": f"{2**256 // (job['expected_hashes'] * 2) - 1:064x}",
+    },
+    lambda job: {"nonce_offset": 80},
+    lambda job: {"nonce_size": 1},
+    lambda job: {"nonce_offset": 20},
+    lambda job: {"blob": "ff" + job["blob"][2:]},
+    lambda job: {"blob": job["blob"][:80] + "00" * 4 + job["blob"][88:]},
+    lambda job: {"blob": job["blob"].upper()},
+    lambda job: {"algorithm": "scrypt"},
+    lambda job: {"value": 2},
+    lambda job: {"key_id": "00" * 32},
+    lambda job: {"key_id": None},
+    lambda job: {"expires_in": 10**9},
+    lambda job: {"expires_in": True},
+    lambda job: {"job": None},
+]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"token_response": b64url(bytes(256))},
-        {"token_response": b64url(b"\1" * 256)},
-        {"token_response": None},
-        {"token_response": "x"},
-        {"accepted": 1},
-    ],
-)
-def test_a_signature_that_does_not_verify_leaves_the_share_open(
-    page: Visitor, shop: LiveSite, change: dict[str, t.Any]
-) -> None:
-    rewrite(shop, "/ticketminer/submit", lambda members: {**members, **change})
-    assert page.fails("await mine()").code == "site-protocol"
-    assert (page.balance(), page.open()) == (0, 1)
+def test_work_that_is_not_what_was_announced_is_not_done(page: Visitor, shop: LiveSite) -> None:
+    for change in BROKEN_JOBS:
+        rewrite(shop, "/ticketminer/job", lambda job, change=change: {**job, **change(job)})
+        assert page.fails("await client.job(['sha256d'], { value: 1 })").code == "site-protocol"
+    rewrite(shop, "/ticketminer/job", lambda job: {**job, "key_id": "00" * 32})
+    assert page.fails("await client.job(['sha256d'], { donate: true })").code == "site-protocol"
+
+
+BROKEN_SIGNATURES: list[dict[str, t.Any]] = [
+    {"token_response": b64url(bytes(256))},
+    {"token_response": b64url(b"\1" * 256)},
+    {"token_response": b64url(b"\xff" * 256)},
+    {"token_response": None},
+    {"token_response": "x"},
+    {"accepted": 1},
+]
+
+
+def test_a_signature_that_does_not_verify_leaves_the_share_open(page: Visitor, shop: LiveSite) -> None:
+    for change in BROKEN_SIGNATURES:
+        rewrite(shop, "/ticketminer/submit", lambda members, change=change: {**members, **change})
+        assert page.fails("await mine()").code == "site-protocol"
+    assert (page.balance(), page.open()) == (0, len(BROKEN_SIGNATURES))
+    assert page("(await client.recover()).pending") == len(BROKEN_SIGNATURES)
     shop.after = lambda response: response
-    assert page("(await client.recover()).value") == 1
+    assert page("(await client.recover()).value") == len(BROKEN_SIGNATURES)
 
 
 def test_a_share_that_is_worth_something_else_keeps_its_ticket(page: Visitor, shop: LiveSite) -> None:
@@ -665,13 +722,18 @@ def test_a_share_that_is_worth_something_else_keeps_its_ticket(page: Visitor, sh
     assert (page.balance(), page.open()) == (1, 0)
 
 
-@pytest.mark.parametrize("change", [{"change": []}, {"change": [b64url(bytes(256))] * 2}, {"receipt": {"amount": "1"}}])
+@pytest.mark.parametrize(
+    "change", [{"change": []}, {"change": [b64url(bytes(256))] * 2}, {"receipt": {"amount": "1"}}]
+)
 def test_change_that_is_none_leaves_the_payment_open(
     page: Visitor, shop: LiveSite, fund: Callable[..., None], change: dict[str, t.Any]
 ) -> None:
     fund(8)
     rewrite(shop, "/ticketminer/redeem", lambda members: {**members, **change})
-    assert page.fails("await client.pay(await client.challenge('/report'), '/report', 3)").code == "site-protocol"
+    assert (
+        page.fails("await client.pay(await client.challenge('/report'), '/report', 3)").code
+        == "site-protocol"
+    )
     assert (page.balance(), page.open()) == (0, 1)
     shop.after = lambda response: response
     assert (page("(await client.recover()).value"), page.balance()) == (5, 5)

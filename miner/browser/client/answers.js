@@ -1,106 +1,79 @@
-// Reading a site's answers strictly: what is not as the protocol says is refused by name, never guessed at.
+// Reading a site's answers strictly. Contracts stand in ./types.d.ts.
 
-import { fromUtf8 } from "../bytes.js";
+import { fromHex, fromUtf8 } from "../bytes.js";
 import { SiteProtocolError, SiteRefused } from "../errors.js";
 
-/** @typedef {Record<string, unknown>} Members */
-/** @typedef {{status: number, headers: Headers, body: Uint8Array}} Reply one complete answer */
+/** @import { Answers, Fields, Members, Reply } from "./types" */
 
 const JSON_TYPES = ["application/json", "application/problem+json", "application/private-token-issuer-directory"];
-const UNSEEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_C}]+/gu;
-const STRINGS = /"[^"\\]*(?:\\.[^"\\]*)*"/g;
+const PATH = /^\/(?:[\w.~!$&'()*+,;=:@%{}-]+(?:\/[\w.~!$&'()*+,;=:@%{}-]*)*)?$/;
 
-/** The error for an answer that breaks the protocol. @param {string} what */
-export const nonsense = (what) =>
-  new SiteProtocolError(
-    `The site answered nonsense: ${what} Nothing was lost. If this does not pass, tell the site's operator.`,
-  );
+/** @type {Answers["nonsense"]} */
+export const nonsense = (what) => new SiteProtocolError(`The site answered nonsense: ${what} Nothing was lost. Try again, or tell its operator.`);
 
 /** @param {Reply} reply */
-export const mediaType = (reply) => (reply.headers.get("content-type") ?? "").split(";")[0].trim().toLowerCase();
+export const isOk = ({ status }) => status >= 200 && status < 300;
 
 /** @param {Reply} reply */
-export const isOk = (reply) => reply.status >= 200 && reply.status < 300;
+export const mediaType = ({ headers }) => (headers.get("content-type") ?? "").split(";")[0].trim().toLowerCase();
 
-/** @param {unknown} value @returns {value is Members} */
+/** @type {Answers["isObject"]} */
 export const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The JSON object of a 2xx reply; throws SiteRefused, SiteProtocolError. @param {Reply} reply @param {string} name */
+/** @type {Answers["read"]} */
 export function read(reply, name) {
   if (!isOk(reply)) throw refusal(reply);
-  if (!JSON_TYPES.includes(mediaType(reply))) throw nonsense(`${name} is not JSON by its media type.`);
-  return decode(reply.body, name);
+  return decode(JSON_TYPES.includes(mediaType(reply)) ? reply.body : new Uint8Array(), name);
 }
 
-/** The JSON object in UTF-8 `data`: no fractions. Members named twice cannot be seen here. @param {Uint8Array} data @param {string} name */
+/** @type {Answers["decode"]} */
 export function decode(data, name) {
   try {
     const source = fromUtf8(data);
     const value = JSON.parse(source);
-    if (isObject(value) && !/\d[.eE]/.test(source.replace(STRINGS, "0"))) return value;
+    if (isObject(value) && !/\d[.e]/i.test(source.replace(/"[^"\\]*(?:\\.[^"\\]*)*"/g, ""))) return value;
   } catch {}
   throw nonsense(`${name} is not one JSON object with whole numbers.`);
 }
 
-/** What `reply`, which is not 2xx, amounts to. @param {Reply} reply */
+/** @type {Answers["refusal"]} */
 export function refusal({ status, headers, body }) {
   /** @type {Members} */
   let problem = {};
   try {
-    if (JSON_TYPES.includes(mediaType({ status, headers, body }))) problem = decode(body, "The refusal");
+    problem = read({ status: 200, headers, body }, "");
   } catch {}
-  const cause = typeof problem.cause === "string" && /^[a-z0-9][a-z0-9-]{0,63}$/.test(problem.cause) ? problem.cause : `http-${status}`;
-  let detail = typeof problem.detail === "string" ? printable(problem.detail, 500) : "";
-  if (!detail && status < 400) detail = "It redirects elsewhere, and tickets are never taken along. Load the page again.";
-  if (!detail) detail = `HTTP status ${status} without an explanation. Try again later.`;
-  const after = /^\s*(\d{1,9})\s*$/.exec(headers.get("retry-after") ?? "");
-  return new SiteRefused(status, cause, detail, { retryAfter: after && Math.min(+after[1], 86_400), body: problem });
+  const cause = `${problem.cause}`;
+  const unsaid = status < 400 ? "It redirects, and tickets are never taken along. Load the page again." : "Try again later.";
+  const after = /^\d{1,9}$/.exec(headers.get("retry-after") ?? "");
+  const retryAfter = after && Math.min(Number(after[0]), 86_400);
+  const known = problem.cause && /^[a-z\d][a-z\d-]{0,63}$/.test(cause) ? cause : `http-${status}`;
+  return new SiteRefused(status, known, printable(problem.detail, 500) || unsaid, { retryAfter, body: problem });
 }
 
-/** `text` without control and direction characters, at most `limit` long. @param {string} text */
-export function printable(text, limit = 200) {
-  const clean = text.replace(UNSEEN, " ").trim();
-  return clean.length <= limit ? clean : `${clean.slice(0, limit - 1)}…`.replace(UNSEEN, "");
-}
+/** @type {Answers["printable"]} */
+export const printable = (text, limit = 200) =>
+  `${text ?? ""}`.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_C}]+/gu, " ").trim().slice(0, limit).replace(/\p{Cs}/u, "");
 
-/** @param {Members} members @param {string} key @param {string} name */
-export function text(members, key, name, limit = 4096) {
-  const value = members[key];
-  if (typeof value === "string" && value.length <= limit) return value;
-  throw nonsense(`${name}.${key} is not a string of at most ${limit} characters.`);
-}
-
-/** @param {Members} members @param {string} key @param {string} name */
-export function integer(members, key, name, low = 0, high = Number.MAX_SAFE_INTEGER) {
-  const value = members[key];
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= low && value <= high) return value;
-  throw nonsense(`${name}.${key} is not an integer from ${low} to ${high}.`);
-}
-
-/** @param {Members} members @param {string} key @param {string} name @param {number} most @returns {unknown[]} */
-export function items(members, key, name, most) {
-  const value = members[key];
-  if (Array.isArray(value) && value.length <= most) return value;
-  throw nonsense(`${name}.${key} is not a list of at most ${most} items.`);
-}
-
-/** @param {Members} members @param {string} key @param {string} name @param {number} most */
-export function objects(members, key, name, most) {
-  const value = items(members, key, name, most);
-  if (value.every(isObject)) return value;
-  throw nonsense(`${name}.${key} is not a list of objects.`);
-}
-
-/** @param {Members} members @param {string} key @param {string} name */
-export function nested(members, key, name) {
-  const value = members[key];
-  if (isObject(value)) return value;
-  throw nonsense(`${name}.${key} is not an object.`);
-}
-
-/** A path on the same origin, never an address elsewhere. @param {Members} members @param {string} key @param {string} name */
-export function path(members, key, name) {
-  const value = text(members, key, name, 512);
-  if (/^\/(?:[\w.~!$&'()*+,;=:@%{}-]+(?:\/[\w.~!$&'()*+,;=:@%{}-]*)*)?$/.test(value) && !value.includes("/../")) return value;
-  throw nonsense(`${name}.${key} is not a path on the site.`);
+/** @type {Answers["fields"]} */
+export function fields(members, name) {
+  /** @param {string} key @param {string} what @param {(value: any) => unknown} holds @returns {any} */
+  const get = (key, what, holds) => {
+    if (holds(members[key])) return members[key];
+    throw nonsense(`${name}.${key} is not ${what}.`);
+  };
+  /** @type {Fields} */
+  const reader = {
+    members,
+    text: (key, limit = 4096) => get(key, "a short text", (value) => typeof value === "string" && value.length <= limit),
+    integer: (key, low = 0, high = Number.MAX_SAFE_INTEGER) =>
+      get(key, `from ${low} to ${high}`, (value) => Number.isSafeInteger(value) && value >= low && value <= high),
+    hex: (key, size) => fromHex(members[key], size, `${name}.${key}`),
+    items: (key, most) => get(key, `a list of at most ${most}`, (value) => Array.isArray(value) && value.length <= most),
+    objects: (key, most, read) => reader.items(key, most).map((item) => read(fields({ [key]: item }, name).nested(key))),
+    nested: (key) => fields(get(key, "an object", isObject), key),
+    path: (key) => get(key, "a path here", (value) => PATH.test(reader.text(key, 512)) && !value.includes("/../")),
+    optional: (key, read) => (members[key] == null ? null : read(key)),
+  };
+  return reader;
 }

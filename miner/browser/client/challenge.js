@@ -1,25 +1,19 @@
-// Reading `WWW-Authenticate`: any mixture of challenges (RFC 9110 section 11), and the Payment scheme among them.
+// Reading `WWW-Authenticate`, and the Payment scheme in it. Contracts stand in ./types.d.ts.
 
 import { fromBase64url } from "../bytes.js";
-import { decode, nested, nonsense, path, text } from "./answers.js";
-import { amountOf } from "./booking.js";
+import { decode, fields, nonsense } from "./answers.js";
+import { parseAmount } from "./booking.js";
 
-/**
- * A request for payment: `amount` in tickets, `recipient` the issuer name, `redeem` and `service` paths on the site, `expires` in
- * Unix seconds; `echo` is what the credential repeats.
- * @typedef {{amount: number, recipient: string, redeem: string, service: string | null, expires: number | null, digest: string | null,
- *   echo: Record<string, string>}} Challenge
- */
+/** @import { Challenge, Challenges } from "./types" */
 
 const HEADERS = ["Authorization", "Payment-Authorization"];
 const ECHO = ["id", "realm", "method", "intent", "request", "expires", "digest", "opaque", "header", "description"];
-const WORD = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
-const SCHEME = new RegExp(`(${WORD})(?:[ \\t]+|(?=,)|$)`, "y");
-const PARAMETER = new RegExp(`(${WORD})[ \\t]*=[ \\t]*(?:(${WORD})|"([^"\\\\]*(?:\\\\.[^"\\\\]*)*)")[ \\t]*(?=,|$)`, "y");
-const TOKEN68 = /[A-Za-z0-9\-._~+/]+=*[ \t]*(?=,|$)/y;
-const SPACE = /[ \t,]*/y;
+const SCHEME = /([!#$%&'*+\-.^_`|~\w]+)(?:[ \t]+|(?=,)|$)/y;
+const PARAMETER = /([!#$%&'*+\-.^_`|~\w]+)[ \t]*=[ \t]*(?:([!#$%&'*+\-.^_`|~\w]+)|"([^"\\]*(?:\\.[^"\\]*)*)")[ \t]*(?=,|$)/y;
+const TOKEN68 = /[\w\-.~+/]+=*[ \t]*(?=,|$)/y;
+const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
-/** The first request for tickets in the field, null when there is none; throws SiteProtocolError where it is nonsense. @param {string} field */
+/** @type {Challenges["findChallenge"]} */
 export function findChallenge(field) {
   for (const [scheme, parameters] of parseChallenges(field)) {
     const { method, intent = "charge", header = HEADERS[0] } = parameters;
@@ -28,10 +22,7 @@ export function findChallenge(field) {
   return null;
 }
 
-/**
- * Lower-case scheme and parameters (lower-case names) of each challenge; one that repeats a parameter is left out.
- * @param {string} field @returns {[string, Record<string, string>][]}
- */
+/** @type {Challenges["parseChallenges"]} */
 export function parseChallenges(field) {
   let at = 0;
   /** @param {RegExp} pattern */
@@ -43,50 +34,43 @@ export function parseChallenges(field) {
   };
   /** @type {[string, Record<string, string>][]} */
   const challenges = [];
-  match(SPACE);
-  while (at < field.length) {
-    const scheme = match(SCHEME);
+  for (match(/[ \t,]*/y); at < field.length; match(/[ \t,]*/y)) {
+    const scheme = match(SCHEME)?.[1].toLowerCase();
     if (!scheme) {
-      const comma = field.indexOf(",", at);
-      at = comma < 0 ? field.length : comma;
-    } else {
-      /** @type {Record<string, string>} */
-      const parameters = Object.create(null);
-      let distinct = true;
-      let found = match(PARAMETER);
-      if (!found) match(TOKEN68);
-      for (; found; found = match(PARAMETER)) {
-        const name = found[1].toLowerCase();
-        distinct &&= !(name in parameters);
-        parameters[name] = found[2] ?? found[3].replace(/\\(.)/g, "$1");
-        match(SPACE);
-      }
-      if (distinct) challenges.push([scheme[1].toLowerCase(), parameters]);
+      match(/[^,]*/y); // not a challenge: on behind the next comma
+      continue;
     }
-    match(SPACE);
+    /** @type {Record<string, string>} */
+    const parameters = Object.create(null);
+    let found = match(PARAMETER);
+    let distinct = true;
+    if (!found) match(TOKEN68);
+    for (; found; found = match(PARAMETER)) {
+      const name = found[1].toLowerCase();
+      distinct &&= !(name in parameters);
+      parameters[name] = found[2] ?? found[3].replace(/\\(.)/g, "$1");
+      match(/[ \t,]*/y);
+    }
+    if (distinct) challenges.push([scheme, parameters]);
   }
   return challenges;
 }
 
 /** @param {Record<string, string>} parameters @returns {Challenge} */
 function readChallenge(parameters) {
-  for (const name of ["id", "realm", "method", "intent", "request"]) {
-    if (!(name in parameters)) throw nonsense(`the request for payment lacks ${name}.`);
+  const { id, realm, intent, expires = null, digest = null } = parameters;
+  const request = fields(decode(fromBase64url(parameters.request, undefined, "request"), "The request for payment"), "request");
+  const amount = parseAmount(request.members.amount);
+  if (!id || !realm || !intent || request.members.currency !== "ticket" || !amount || (expires !== null && !DATE.test(expires))) {
+    throw nonsense("the request for payment names no amount of tickets, or lacks something.");
   }
-  const request = decode(fromBase64url(parameters.request, undefined, "request"), "The request for payment");
-  const amount = amountOf(request);
-  if (request.currency !== "ticket" || !amount) throw nonsense("the request for payment names another currency, or nothing to pay.");
-  const details = nested(request, "methodDetails", "request");
-  const { expires, digest = null } = parameters;
-  if (expires !== undefined && !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(expires)) {
-    throw nonsense("the request for payment expires at no date.");
-  }
+  const details = request.nested("methodDetails");
   return {
     amount,
-    recipient: text(request, "recipient", "request", 255),
-    redeem: text(details, "redeem", "methodDetails", 512),
-    service: "service" in details ? path(details, "service", "methodDetails") : null,
-    expires: expires === undefined ? null : Math.floor(Date.parse(expires) / 1000),
+    recipient: request.text("recipient", 255),
+    redeem: details.text("redeem", 512),
+    service: details.optional("service", details.path),
+    expires: expires === null ? null : Math.floor(Date.parse(expires) / 1000),
     digest,
     echo: Object.fromEntries(ECHO.filter((name) => name in parameters).map((name) => [name, parameters[name]])),
   };

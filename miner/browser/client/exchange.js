@@ -1,4 +1,5 @@
 // Swapping tickets with the site that made them: split, join, renew, give away, and take over a gift.
+// Contracts stand in ./types.d.ts.
 
 import { toHex } from "../bytes.js";
 import { ForeignRequest, SiteRefused, TicketsTaken, WalletError } from "../errors.js";
@@ -6,15 +7,14 @@ import { publicKey, verify } from "../tokens/rsabssa.js";
 import { challengeDigest, decodeToken, tokenInput } from "../tokens/structures.js";
 import { decodeTickets, encodeTickets } from "../wallet/gift.js";
 import { choose, make } from "../wallet/selection.js";
-import { isOk, read, refusal } from "./answers.js";
+import { isOk, nonsense, read, refusal } from "./answers.js";
 import { settleChange } from "./booking.js";
 import { encode } from "./conversation.js";
 import { payload } from "./payment.js";
 import { reconcile } from "./recovery.js";
-import { issues } from "./service.js";
 
 /** @import { HeldTicket, TicketKey } from "../types" */
-/** @import { Conversation } from "./conversation.js" */
+/** @import { Exchanges, Talk } from "./types" */
 
 /** Seconds before its end from which on a ticket is exchanged for a new one. */
 const RENEW_WITHIN = 7 * 86_400;
@@ -23,12 +23,7 @@ const CHUNK = 32;
 /** Times tickets are chosen when others are faster: another tab, or a copy of this wallet. */
 const CHOICES = 3;
 
-/**
- * Swap `tickets` for new ones of `values`, which add up to the same. Throws SiteRefused: the tickets are free again unless the site
- * has no decision yet; TicketsTaken: some were not free, or had been spent by another copy of this wallet.
- * @param {Conversation} talk @param {HeldTicket[]} tickets @param {number[]} values
- * @param {{label?: string, adopt?: boolean}} [options]
- */
+/** @type {Exchanges["exchange"]} */
 export async function exchange(talk, tickets, values, { label = "exchanged", adopt = false } = {}) {
   if (total(tickets) !== values.reduce((sum, value) => sum + value, 0)) throw new RangeError("An exchange keeps the value.");
   const { limits, links } = await talk.service();
@@ -36,7 +31,7 @@ export async function exchange(talk, tickets, values, { label = "exchanged", ado
     throw new WalletError("That is too much for one exchange; swap fewer tickets at a time.");
   }
   for (let attempt = 1; ; attempt++) {
-    const keys = await talk.issuing([...values].sort((a, b) => a - b));
+    const keys = await issuing(talk, [...values].sort((a, b) => a - b));
     const request = await talk.wallet.begin(
       { kind: "exchange", path: links.redeem, amount: 0, resource: null, label },
       () => ({ inputs: tickets, keys }),
@@ -69,7 +64,7 @@ async function chosenAgain(step) {
   }
 }
 
-/** Text that carries tickets worth exactly `amount`, split before where needed. @param {Conversation} talk @param {number} amount */
+/** @type {Exchanges["send"]} */
 export async function send(talk, amount) {
   const { denominations } = await talk.service();
   await chosenAgain(async () => {
@@ -79,7 +74,7 @@ export async function send(talk, amount) {
   return encodeTickets(talk.origin, await talk.wallet.give(amount));
 }
 
-/** Swap many small tickets for few large ones; by how many they became fewer. @param {Conversation} talk */
+/** @type {Exchanges["join"]} */
 export async function join(talk) {
   const { denominations } = await talk.service();
   const before = (await free(talk)).length;
@@ -99,16 +94,13 @@ export async function join(talk) {
   return before - (await free(talk)).length;
 }
 
-/** Swap the tickets that near their end for new ones; their value. @param {Conversation} talk */
+/** @type {Exchanges["renew"]} */
 export async function renew(talk) {
   const { denominations } = await talk.service();
   const ending = async () => {
-    const now = talk.now();
-    const keys = new Map((await talk.wallet.keys()).map((key) => [key.keyId, key]));
-    return (await free(talk)).filter(({ keyId, redeemUntil }) => {
-      const key = keys.get(keyId);
-      return redeemUntil <= now + RENEW_WITHIN && !(key && issues(key, now));
-    });
+    const current = await talk.current();
+    const horizon = talk.now() + RENEW_WITHIN;
+    return (await free(talk)).filter(({ keyId, value, redeemUntil }) => redeemUntil <= horizon && current.get(value)?.keyId !== keyId);
   };
   // No ticket twice: what a site hands out could near its end at once.
   const old = (await ending()).map((ticket) => ticket.nonce);
@@ -124,11 +116,7 @@ export async function renew(talk) {
   return renewed;
 }
 
-/**
- * Take over the tickets in `text` by swapping them at once; their value. Throws ForeignRequest: they belong to another site;
- * WalletError: they are not genuine, have expired, or the giver has spent them.
- * @param {Conversation} talk @param {string} text
- */
+/** @type {Exchanges["receive"]} */
 export async function receive(talk, text) {
   const { origin, tokens } = decodeTickets(text);
   if (origin !== talk.origin) {
@@ -153,7 +141,21 @@ export async function receive(talk, text) {
   return total(held);
 }
 
-/** @param {Conversation} talk @param {Uint8Array} token @param {Map<string, TicketKey>} keys @returns {Promise<HeldTicket>} */
+/** For each of `values` the key of new tickets, looked for in the directory where it is not known. @param {Talk} talk @param {number[]} values */
+async function issuing(talk, values) {
+  let current = await talk.current();
+  if (!values.every((value) => current.has(value))) {
+    await talk.keys({ refresh: true });
+    current = await talk.current();
+  }
+  return values.map((value) => {
+    const key = current.get(value);
+    if (key) return key;
+    throw nonsense(`it has no current key for tickets of value ${value}. Compare this device's clock.`);
+  });
+}
+
+/** @param {Talk} talk @param {Uint8Array} token @param {Map<string, TicketKey>} keys @returns {Promise<HeldTicket>} */
 async function genuine(talk, token, keys) {
   const parts = decodeToken(token);
   const key = keys.get(toHex(parts.keyId));
@@ -167,7 +169,7 @@ async function genuine(talk, token, keys) {
   return { keyId, nonce: toHex(parts.nonce), value, redeemUntil, state: "available", token, request: null, seedId: null };
 }
 
-/** @param {Conversation} talk */
+/** @param {Talk} talk */
 async function free(talk) {
   const now = talk.now();
   return (await talk.wallet.tickets()).filter(({ state, redeemUntil }) => (state === "available" || state === "expired") && redeemUntil > now);

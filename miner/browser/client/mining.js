@@ -1,103 +1,76 @@
-// Jobs and shares: work is asked for; a share is written down, sent, and its ticket filed.
+// Jobs and shares: work is asked for; a share is written down, sent, and its ticket filed. Contracts stand in ./types.d.ts.
 
-import { toBase64url, toHex, fromHex } from "../bytes.js";
+import { fromHex, toBase64url, toHex } from "../bytes.js";
 import { tokenRequest } from "../tokens/structures.js";
-import { integer, isOk, nested, nonsense, printable, read, refusal } from "./answers.js";
+import { fields, isOk, nonsense, printable, read, refusal } from "./answers.js";
 import { settleShare } from "./booking.js";
 import { encode } from "./conversation.js";
-import { checkKey, checkLocal, checkOffer, nonceHex, readJob } from "./jobs.js";
+import { checkOffer, readJob } from "./jobs.js";
 
-/** @import { Job, Output, Submission } from "../types" */
-/** @import { Conversation } from "./conversation.js" */
+/** @import { Job } from "../types" */
+/** @import { Mining, Talk } from "./types" */
 
 /** Times a share is sent again because its output was used before, by another copy of the wallet. */
 const MAX_SKIPS = 4;
 
-/** @typedef {{value?: number, donate?: boolean, fund?: string | null, consent?: string | null}} Wish */
-
-/**
- * A job worth about `value` in one of `algorithms`, the preferred first. `consent` is the version that the visitor agreed to.
- * @param {Conversation} talk @param {string[]} algorithms @param {Wish} wish
- */
-export async function requestJob(talk, algorithms, { value = 1, donate = false, fund = null, consent = null }) {
-  const { denominations, limits, ...service } = await talk.service();
-  const most = Math.min(value, limits.jobValue);
-  const body = encode({
-    consent: consent ?? service.consent.version,
-    algorithms,
-    value: denominations.findLast((step) => step <= most) ?? denominations[0],
-    ...(donate && { donate }),
-    ...(donate && fund !== null && { fund }),
-  });
-  const members = read(await talk.post(service.links.job, body), "The job");
-  return checked(talk, readJob(members, algorithms, donate));
+/** @type {Mining["requestJob"]} */
+export async function requestJob(talk, algorithms, { value = 1, donate = false, fund, consent }) {
+  const { denominations, limits, links, consent: { version } } = await talk.service();
+  const fitting = denominations.filter((step) => step <= Math.min(value, limits.jobValue));
+  const wish = { consent: consent ?? version, algorithms, value: fitting.pop() ?? denominations[0] };
+  const body = encode({ ...wish, ...(donate && { donate, ...(fund && { fund }) }) });
+  return checked(talk, readJob(read(await talk.post(links.job, body), "The job"), algorithms, donate));
 }
 
-/**
- * Send a share; it is written down first, and stays so until the site has decided.
- * @param {Conversation} talk @param {Job} job @param {bigint} nonce @param {Uint8Array | null} mix @returns {Promise<Submission>}
- */
+/** @type {Mining["submitShare"]} */
 export async function submitShare(talk, job, nonce, mix) {
-  const { links } = await talk.service();
-  const key = job.keyId === null ? null : checkKey(job, await talk.key(job.keyId));
+  const path = (await talk.service()).links.submit;
+  const key = await keyOf(talk, job);
+  const hex = toHex(new Uint8Array(BigUint64Array.of(nonce).buffer).subarray(0, job.nonceSize));
+  const share = { job: job.token, nonce: hex, value: job.value, ...(mix && { mix: toHex(mix) }) };
   for (let attempt = 1; ; attempt++) {
     const request = await talk.wallet.begin(
-      { kind: "submit", path: links.submit, amount: key ? 0 : job.value, resource: null, label: key ? "mined" : "donated" },
+      { kind: "submit", path, amount: key ? 0 : job.value, resource: null, label: key ? "mined" : "donated" },
       () => ({ inputs: [], keys: key ? [key] : [] }),
-      (_, outputs) => share(job, nonce, mix, outputs),
+      (_, [output]) => {
+        const asked = output && tokenRequest(fromHex(output.key.keyId), output.blindedMessage);
+        return encode({ ...share, ...(asked && { token_request: toBase64url(asked) }) });
+      },
       { now: talk.now() },
     );
-    const reply = await talk.post(request.path, request.body);
+    const reply = await talk.post(path, request.body);
     if (isOk(reply)) {
       const members = read(reply, "The answer to a share");
-      const filed = await settleShare(talk, request, members);
-      return members.accepted ? accepted(talk, job, members, filed.length > 0) : { accepted: false, value: 0, ticket: false, nextJob: null, upstream: null };
+      const ticket = (await settleShare(talk, request, members)).length > 0;
+      if (!members.accepted) return { accepted: false, ticket, value: 0, nextJob: null, upstream: null };
+      if (members.value !== job.value) throw nonsense("the share was worth something else. Its ticket is in the wallet.");
+      const { optional, nested } = fields(members, "answer");
+      const next = optional("next", nested)?.members;
+      const nextJob = next ? await checked(talk, readJob(next, [job.algorithm], !key)) : null;
+      return { accepted: true, ticket, value: job.value, nextJob, upstream: printable(members.upstream) || null };
     }
     const refused = refusal(reply);
     if (!refused.definite) throw refused;
-    const skip = key && refused.cause === "output-already-signed";
-    await talk.wallet.release(request, refused.cause, { signed: skip ? request.outputs.map((output) => toHex(output.blindedMessage)) : [] });
-    if (!skip || attempt === MAX_SKIPS) throw refused;
+    const used = refused.cause === "output-already-signed" ? request.outputs : [];
+    await talk.wallet.release(request, refused.cause, { signed: used.map(({ blindedMessage }) => toHex(blindedMessage)) });
+    if (!key || !used.length || attempt === MAX_SKIPS) throw refused;
     // Another copy of this wallet is ahead of this one: catch up with it, and take what it has earned.
-    const { scanKey } = await import("./restore.js");
-    await scanKey(talk, key, { start: request.outputs[0].counter });
+    await (await import("./restore.js")).scanKey(talk, key, { start: used[0].counter });
   }
 }
 
-/** @param {Conversation} talk @param {Job} job @param {import("./answers.js").Members} members @param {boolean} ticket @returns {Promise<Submission>} */
-async function accepted(talk, job, members, ticket) {
-  const value = integer(members, "value", "submit");
-  if (value !== job.value) throw nonsense(`the share was worth ${job.value}, and the site says ${value}. Its ticket is in the wallet.`);
-  const { next, upstream } = members;
-  return {
-    accepted: true,
-    value,
-    ticket,
-    nextJob: next == null ? null : await checked(talk, readJob(nested(members, "next", "submit"), [job.algorithm], !job.keyId)),
-    upstream: typeof upstream === "string" ? printable(upstream) : null,
-  };
+/** The pinned key of the tickets of `job`, null of a donation. @param {Talk} talk @param {Job} job */
+async function keyOf(talk, { keyId, value }) {
+  const key = keyId === null ? null : await talk.key(keyId);
+  if (keyId !== null && key?.value !== value) throw nonsense("the job's key is not in the site's directory with its value.");
+  return key;
 }
 
-/** @param {Conversation} talk @param {Job} job */
+/** @param {Talk} talk @param {Job} job */
 async function checked(talk, job) {
-  let service = await talk.service();
+  await keyOf(talk, job);
+  const keys = await talk.wallet.keys();
   // The site may have changed its terms since they were read.
-  if (!checkOffer(job, service)) service = await talk.service({ refresh: true });
-  if (!checkOffer(job, service)) throw nonsense("the job asks for more work than the site announces for its value.");
-  if (job.keyId) checkKey(job, await talk.key(job.keyId));
-  if (service.algorithms.find(({ name }) => name === job.algorithm)?.work === "local") {
-    await checkLocal(job, new Set([service.siteName, ...(await talk.wallet.keys()).map((key) => key.issuerName)]));
-  }
+  await checkOffer(job, await talk.service(), keys).catch(async () => checkOffer(job, await talk.service({ refresh: true }), keys));
   return job;
-}
-
-/** @param {Job} job @param {bigint} nonce @param {Uint8Array | null} mix @param {Output[]} outputs */
-function share(job, nonce, mix, [output]) {
-  return encode({
-    job: job.token,
-    nonce: nonceHex(job, nonce),
-    value: job.value,
-    ...(output && { token_request: toBase64url(tokenRequest(fromHex(output.key.keyId), output.blindedMessage)) }),
-    ...(mix && { mix: toHex(mix) }),
-  });
 }

@@ -1,25 +1,26 @@
-// After an interruption: what was sent without an answer is sent again, and what the site says is booked.
+// After an interruption or a refusal: what was sent without an answer is sent again, and what the site says is booked.
+// Contracts stand in ./types.d.ts.
 
 import { toHex } from "../bytes.js";
-import { KeyMismatch, SiteError, SiteProtocolError } from "../errors.js";
-import { isObject, isOk, refusal } from "./answers.js";
-import { book, settlePayment } from "./booking.js";
+import { KeyMismatch, PaymentFailed, SiteError } from "../errors.js";
+import { isObject, isOk, nonsense, read, refusal } from "./answers.js";
+import { settleChange, settleShare } from "./booking.js";
+import { delivered } from "./payment.js";
 import { scanKey, spentFile, storedSignatures } from "./restore.js";
 
 /** @import { HeldTicket, Output, PendingRequest, TicketKey } from "../types" */
-/** @import { SiteRefused } from "../errors.js" */
-/** @import { Conversation } from "./conversation.js" */
+/** @import { Recovered, Recovery, Talk } from "./types" */
 
-/**
- * Send every unanswered request again, exactly as it was written down, apart from those of the last `olderThan` seconds.
- *
- * Returns the numbers of requests that went through, were refused, are still open; the value of the tickets that came in; sentences
- * about the open ones; and for which resources ("GET /path?query") a payment was answered just now, so that their passes are here.
- * Throws KeyMismatch and WalletError.
- * @param {Conversation} talk
- */
+/** Refusals that a fresh challenge, fresh keys or other tickets mend. Nothing was spent. */
+const MENDED = [
+  "challenge-expired", "challenge-altered", "price-changed", "key-not-signing", "output-already-signed", "payment-released",
+  "ticket-spent", "unknown-key",
+];
+
+/** @type {Recovery["recover"]} */
 export async function recover(talk, { olderThan = 0 } = {}) {
-  const outcome = { settled: 0, released: 0, pending: 0, value: 0, problems: /** @type {string[]} */ ([]), paid: /** @type {string[]} */ ([]) };
+  /** @type {Recovered} */
+  const outcome = { settled: 0, released: 0, pending: 0, value: 0, problems: [], paid: [] };
   const latest = talk.wallet.now() - olderThan;
   for (const request of await talk.wallet.unanswered()) {
     if (request.created > latest) continue;
@@ -42,30 +43,24 @@ export async function recover(talk, { olderThan = 0 } = {}) {
 /**
  * Send `request` again and book the outcome: the tickets it brought, null when it was refused, and whether the site's own answer
  * said so. Throws SiteError when the outcome is still unknown; the request stays open.
- * @param {Conversation} talk @param {PendingRequest} request
+ * @param {Talk} talk @param {PendingRequest} request
  */
 async function repeat(talk, request) {
   const reply = await talk.post(request.path, request.body);
-  if (isOk(reply)) return { filed: await book(talk, request, reply), answered: true };
+  if (isOk(reply)) {
+    const members = read(reply, "The answer");
+    const filed = await (request.kind === "submit" ? settleShare : settleChange)(talk, request, members);
+    return { filed: members.accepted === false ? null : filed, answered: true };
+  }
   const refused = refusal(reply);
   if (refused.cause === "already-delivered" && isObject(refused.body.receipt)) {
-    return { filed: await settlePayment(talk, request, refused.body.receipt), answered: false };
+    return { filed: await settleChange(talk, request, refused.body.receipt), answered: false };
   }
   if (!refused.definite) throw refused;
   return { filed: await reconcile(talk, request, refused), answered: false };
 }
 
-/**
- * Find out what became of `request`, which the site has `refused`, and book that; the tickets of one that went through, else null.
- *
- * A site forgets its answers after a day, so a refusal alone does not say that nothing happened: `request` went through when all it
- * handed over is on the lists of spent tickets, and all it asked for is signed. Otherwise what is spent or signed is so by another
- * copy of this wallet: the spent tickets are written off, the signed ones taken in, and all else stays as it was.
- *
- * Throws SiteError where that cannot be found out now, and `refused` itself where the site calls tickets spent which it does not
- * list; the request stays open.
- * @param {Conversation} talk @param {PendingRequest} request @param {SiteRefused} refused @returns {Promise<HeldTicket[] | null>}
- */
+/** @type {Recovery["reconcile"]} */
 export async function reconcile(talk, request, refused) {
   const { inputs, outputs } = request;
   // The lists first: a site spends and signs in one step, so what is spent there was signed before we ask for it.
@@ -84,7 +79,29 @@ export async function reconcile(talk, request, refused) {
   return null;
 }
 
-/** Book `request` as gone through; of its tickets, those that another copy of this wallet has spent are so marked. @param {Conversation} talk @param {PendingRequest} request @param {Uint8Array[]} signatures */
+/** @type {Recovery["mend"]} */
+export async function mend(talk, request, refused) {
+  const { cause, detail } = refused;
+  const kept = await reconcile(talk, request, refused).catch((error) => {
+    if (error !== refused) throw error;
+    return null; // it calls tickets spent that it does not list: they stay in this request, others may do
+  });
+  // Whatever the site says, this payment has been taken.
+  if (kept) throw delivered(cause);
+  if (cause === "key-not-signing" || cause === "unknown-key") await talk.keys({ refresh: true });
+  if (MENDED.includes(cause)) return null;
+  const offered = new Set(request.inputs.map((ticket) => ticket.nonce));
+  const values = { spent: 0, pending: 0, detail };
+  for (const { nonce, state, value } of await talk.wallet.tickets()) {
+    if (offered.has(nonce) && (state === "spent" || state === "pending")) values[state] += value;
+  }
+  const { spent, pending } = values;
+  const kinds = `Of the tickets offered, those worth ${spent} are spent, and ${pending} are kept back until the site tells what became of them.`;
+  const left = spent || pending ? kinds : "The tickets are still yours.";
+  throw new PaymentFailed(`The site did not take the payment (${cause}): ${detail} ${left}`, { cause, values });
+}
+
+/** Book `request` as gone through; of its tickets, those that another copy of this wallet has spent are so marked. @param {Talk} talk @param {PendingRequest} request @param {Uint8Array[]} signatures */
 async function settle(talk, request, signatures) {
   const nonces = request.outputs.map((output) => toHex(output.nonce));
   const lists = [];
@@ -97,7 +114,7 @@ async function settle(talk, request, signatures) {
   return (await talk.wallet.tickets()).filter(({ nonce, state }) => state === "available" && nonces.includes(nonce));
 }
 
-/** The stored signature of each of `outputs`, null where the site has not signed it. @param {Conversation} talk @param {Output[]} outputs */
+/** The stored signature of each of `outputs`, null where the site has not signed it. @param {Talk} talk @param {Output[]} outputs */
 async function signed(talk, outputs) {
   const most = (await talk.service()).limits.restore;
   /** @type {Map<Output, Uint8Array | null>} */
@@ -112,13 +129,13 @@ async function signed(talk, outputs) {
   return outputs.map((output) => found.get(output) ?? null);
 }
 
-/** The nonces of those of `tickets` that the site lists as spent. @param {Conversation} talk @param {HeldTicket[]} tickets */
+/** The nonces of those of `tickets` that the site lists as spent. @param {Talk} talk @param {HeldTicket[]} tickets */
 async function spentInputs(talk, tickets) {
   /** @type {Set<string>} */
   const spent = new Set();
   for (const keyId of new Set(tickets.map((ticket) => ticket.keyId))) {
     const key = await talk.key(keyId);
-    if (!key) throw new SiteProtocolError("The site no longer knows the key of tickets that are to be checked. Try again later.");
+    if (!key) throw nonsense("it no longer knows the key of tickets that are to be checked.");
     const nonces = tickets.filter((ticket) => ticket.keyId === keyId).map((ticket) => ticket.nonce);
     for (const nonce of await (await spentFile(talk, key))(nonces)) spent.add(nonce);
   }

@@ -1,13 +1,14 @@
 // Tickets from words: asking the site which numbered outputs it has signed, and the file of spent nonces.
+// Contracts stand in ./types.d.ts.
 
 import { fromBase64url, fromHex, toHex } from "../bytes.js";
 import { sha256 } from "../tokens/hashes.js";
 import { SCAN_GAP, complete, derive } from "../wallet/requests.js";
-import { items, mediaType, nonsense, isOk, read, refusal } from "./answers.js";
+import { fields, mediaType, nonsense, isOk, read, refusal } from "./answers.js";
 import { encode } from "./conversation.js";
 
 /** @import { Output, TicketKey } from "../types" */
-/** @import { Conversation } from "./conversation.js" */
+/** @import { Restoring, Talk } from "./types" */
 
 /** Counters left free above the last one found: more would open a gap as wide as the one at which the next restore stops. */
 const RESUME_GAP = SCAN_GAP / 2;
@@ -16,12 +17,7 @@ const MAX_SPENT_FILE = 64 * 1024 * 1024;
 /** Milliseconds of work after which messages, such as one to stop, are let in. */
 const SLICE = 16;
 
-/**
- * Look for this wallet's tickets under every key of the site, and mark held ones that have been spent. `progress` is told each key,
- * its number from 0 and how many there are; an aborted `signal` ends the search between two outputs with its reason.
- * @param {Conversation} talk @param {(key: TicketKey, index: number, count: number) => void} [progress] @param {AbortSignal} [signal]
- * @returns {Promise<{value: number, tickets: number, spent: number}>} new tickets and their value, and found ones that were spent
- */
+/** @type {Restoring["restore"]} */
 export async function restore(talk, progress, signal) {
   const total = { value: 0, tickets: 0, spent: 0 };
   const keys = (await talk.keys({ refresh: true })).filter((key) => key.redeemUntil > talk.now());
@@ -35,10 +31,7 @@ export async function restore(talk, progress, signal) {
   return total;
 }
 
-/**
- * Look for tickets of `key` from counter `start` on; the numbers of new and of spent ones.
- * @param {Conversation} talk @param {TicketKey} key @param {{start?: number, signal?: AbortSignal}} [options]
- */
+/** @type {Restoring["scanKey"]} */
 export async function scanKey(talk, key, { start = 0, signal } = {}) {
   const { wallet } = talk;
   const total = { added: 0, gone: 0 };
@@ -57,15 +50,10 @@ export async function scanKey(talk, key, { start = 0, signal } = {}) {
   return total;
 }
 
-/**
- * Download the whole list of spent tickets of `key`; what is returned tells which of some nonces (hex) are in it.
- *
- * No single nonce is ever asked for, since that would join a ticket's making to its spending.
- * @param {Conversation} talk @param {TicketKey} key
- */
+/** @type {Restoring["spentFile"]} */
 export async function spentFile(talk, key) {
   const { links } = await talk.service();
-  const reply = await talk.send(links.spent.replace("{key_id}", key.keyId), { limit: MAX_SPENT_FILE });
+  const reply = await talk.call(links.spent.replace("{key_id}", key.keyId), { limit: MAX_SPENT_FILE });
   if (!isOk(reply)) throw refusal(reply);
   const { body } = reply;
   if (mediaType(reply) !== "application/octet-stream" || body.length % ENTRY) {
@@ -84,29 +72,25 @@ export async function spentFile(talk, key) {
     }
     return false;
   };
-  /** @param {string[]} nonces @returns {Promise<Set<string>>} */
   return async (nonces) => {
     const hashes = await Promise.all(nonces.map((nonce) => sha256(fromHex(nonce))));
     return new Set(nonces.filter((_, i) => has(new DataView(hashes[i].buffer, hashes[i].byteOffset).getBigUint64(0))));
   };
 }
 
-/**
- * The signatures that the site has made on `blinded` messages under `key`, null where it has not.
- * @param {Conversation} talk @param {TicketKey} key @param {Uint8Array[]} blinded @returns {Promise<(Uint8Array | null)[]>}
- */
+/** @type {Restoring["storedSignatures"]} */
 export async function storedSignatures(talk, key, blinded) {
   const { links } = await talk.service();
   const hashes = await Promise.all(blinded.map(async (message) => toHex(await sha256(message))));
   const reply = await talk.post(links.restore, encode({ key_id: key.keyId, hashes }));
-  const signatures = items(read(reply, "The answer to a restore"), "signatures", "restore", blinded.length);
+  const signatures = fields(read(reply, "The answer to a restore"), "restore").items("signatures", blinded.length);
   if (signatures.length !== blinded.length) throw nonsense(`${blinded.length} outputs were asked for and ${signatures.length} answered.`);
   return signatures.map((item) => (item === null ? null : fromBase64url(item, 256, "signatures")));
 }
 
 /**
  * The tickets found, by counter, and the highest counter found (`start` - 1 if none).
- * @param {Conversation} talk @param {TicketKey} key @param {Uint8Array} seed @param {number} start @param {AbortSignal} [signal]
+ * @param {Talk} talk @param {TicketKey} key @param {Uint8Array} seed @param {number} start @param {AbortSignal} [signal]
  */
 async function scan(talk, key, seed, start, signal) {
   const batch = Math.min(SCAN_GAP, (await talk.service()).limits.restore);
