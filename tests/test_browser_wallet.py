@@ -1,157 +1,25 @@
-"""The page's wallet in real browsers: what Python's wallet does, in tabs that race, die, and are refused their storage."""
+"""The page's wallet in real browsers, by the rules of Python's."""
 
 from __future__ import annotations
 
 import functools
-import http.server
 import json
 import pathlib
-import threading
-import time
-import typing as t
 from collections.abc import Callable, Iterator
 
 import pytest
-from browsers import Browser, Profile, Tab
-from fake_keys import DAY, NOW, private_key, sign, ticket_key
-
-from miner.service import TicketKey
+from browsers import Profile
+from fake_keys import DAY, NOW, ticket_key
+from wallet_page import SEED, Page, Refusal, entry, serving, signature
 
 HERE = pathlib.Path(__file__).parent
-MODULES = HERE.parent / "miner" / "browser"
-DRIVER = HERE / "browser" / "wallet.js"
-SEED = "ab" * 32
 ONE, FOUR = ticket_key(1), ticket_key(4)
-
-Row = dict[str, t.Any]
-
-
-class Refusal(Exception):
-    """What the wallet threw in the page."""
-
-    def __init__(self, error: Row) -> None:
-        super().__init__(f"{error['name']} {error['code']}: {error['detail']}")
-        self.name, self.code = error["name"], error["code"]
-
-
-def entry(key: TicketKey, **changes: t.Any) -> Row:
-    """Return `key` as types.d.ts has it, with bytes in hex."""
-    return {
-        "keyId": key.key_id.hex(),
-        "value": key.value,
-        "notBefore": key.not_before,
-        "issueUntil": key.issue_until,
-        "redeemUntil": key.redeem_until,
-        "issuerName": key.issuer_name,
-        "spki": key.spki.hex(),
-    } | changes
-
-
-class Page:
-    """A tab with `wallet`, whose clock stands at the fake world's date."""
-
-    def __init__(self, profile: Profile, url: str, seed: str | None = SEED, path: str = "/") -> None:
-        self.tab: Tab = profile.tab(url + path)
-        self.tab.wait_for("typeof attempt === 'function'")
-        self("clock.now = args[0]", NOW)
-        if path == "/":
-            self("await open(args[0])", seed)
-
-    def __call__(self, expression: str, *args: t.Any) -> t.Any:
-        """Return the value of an expression in the page; raises :class:`Refusal` for what it throws."""
-        found = self.tab.evaluate("await attempt(args[0], args.slice(1))", expression, *args)
-        if "error" in found:
-            raise Refusal(found["error"])
-        return found["value"]
-
-    def fails(self, expression: str, *args: t.Any) -> Refusal:
-        with pytest.raises(Refusal) as caught:
-            self(expression, *args)
-        return caught.value
-
-    def pin(self, *keys: TicketKey | Row, now: int = NOW) -> None:
-        entries = [entry(key) if isinstance(key, TicketKey) else key for key in keys]
-        self("await wallet.pin(args[0].map(key), args[1])", entries, now)
-
-    def ask(
-        self, *keys: TicketKey, inputs: t.Sequence[Row] = (), options: Row | None = None, **about: t.Any
-    ) -> Row:
-        self.pin(*keys)
-        nonces = [ticket["nonce"] for ticket in inputs]
-        ids = [key.key_id.hex() for key in keys]
-        return t.cast(Row, self("await ask(...args)", ids, nonces, about, options or {}))
-
-    def settle(self, request: Row, **options: t.Any) -> list[Row]:
-        return t.cast(
-            list[Row],
-            self(
-                "await wallet.settle(await request(args[0]), args[1].map((text) => fromHex(text)), args[2])",
-                request["id"],
-                [signature(output) for output in request["outputs"]],
-                options,
-            ),
-        )
-
-    def release(self, request: Row, **known: list[str]) -> None:
-        self("await wallet.release(await request(args[0]), 'refused', args[1])", request["id"], known)
-
-    def deposit(self, value: int, count: int = 1) -> list[Row]:
-        return self.settle(self.ask(*[ticket_key(value)] * count, kind="submit", label="mined"))
-
-    def tickets(self) -> list[Row]:
-        return t.cast(list[Row], self("await wallet.tickets()"))
-
-    def balance(self) -> int:
-        return int(self("await wallet.balance()"))
-
-    def states(self) -> dict[str, str]:
-        return {ticket["nonce"]: ticket["state"] for ticket in self.tickets()}
-
-    def unanswered(self) -> list[Row]:
-        return t.cast(list[Row], self("await wallet.unanswered()"))
-
-
-def signature(output: Row) -> str:
-    """Return what the site makes of an output of :func:`ticket_key`."""
-    return sign(private_key(output["key"]["value"]), bytes.fromhex(output["blindedMessage"])).hex()
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """The modules below /assets/x/, and empty pages; /sandbox is one of no origin, which browsers give no storage."""
-
-    def translate_path(self, path: str) -> str:
-        return str(DRIVER if path == "/wallet.js" else MODULES / path.removeprefix("/assets/x/"))
-
-    def do_GET(self) -> None:
-        if self.path.endswith(".js"):
-            return super().do_GET()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        if self.path == "/sandbox":
-            self.send_header("Content-Security-Policy", "sandbox allow-scripts")
-        self.end_headers()
-        self.wfile.write(
-            b'<!doctype html><title>Wallet</title><script type="module" src="wallet.js"></script>'
-        )
-        return None
-
-    def end_headers(self) -> None:
-        self.send_header("Access-Control-Allow-Origin", "*")
-        super().end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving() as origin:
+        yield origin
 
 
 Visit = Callable[..., Page]
@@ -447,140 +315,6 @@ def test_what_precedes_a_send_is_on_disk(page: Page) -> None:
     page("await wallet.setSetting('a', 1)")
     # Pinning, a request, its tickets, a gift; a setting.
     assert page("modes") == ["strict"] * 4 + ["relaxed"]
-
-
-def race(*pages: Page, times: int) -> list[list[str]]:
-    """Let the pages begin requests at the same time; return what went wrong in each."""
-    for page in pages:
-        page("void (globalThis.racing = race(args[0], args[1]))", ONE.key_id.hex(), times)
-    return [page("await racing") for page in pages]
-
-
-def test_two_tabs_race_and_nothing_is_used_twice(page: Page, visit: Visit) -> None:
-    page.deposit(1, 100)
-    assert race(page, visit(), times=50) == [[], []]
-    requests = page.unanswered()
-    assert len({request["id"] for request in requests}) == 100
-    assert len({request["inputs"][0]["nonce"] for request in requests}) == 100
-    assert sorted(request["outputs"][0]["counter"] for request in requests) == list(range(100, 200))
-    assert page.balance() == 0
-
-
-def test_of_two_tabs_with_the_same_ticket_one_gets_it(page: Page, visit: Visit) -> None:
-    page.deposit(1, 20)
-    other = visit()
-    late = sum(len(failed) for failed in race(page, other, times=20))
-    assert late == 20
-    assert len(page.unanswered()) == 20
-
-
-def test_of_two_settlements_in_two_tabs_one_counts(page: Page, visit: Visit) -> None:
-    page.pin(ONE)
-    request = page.ask(*[ONE] * 5, inputs=page.deposit(4), label="exchanged")
-    other = visit()
-    for tab in (page, other):
-        tab("void (globalThis.found = await request(args[0]))", request["id"])
-    settle = "void (globalThis.racing = wallet.settle(found, args[0].map((x) => fromHex(x))))"
-    for tab in (page, other):
-        tab(settle, [signature(output) for output in request["outputs"]])
-    assert page("await racing") == other("await racing")
-    assert page.balance() == 5
-    assert [note["kind"] for note in page("await wallet.history()")] == ["exchanged", "mined"]
-
-
-def test_a_killed_tab_leaves_whole_requests(page: Page, visit: Visit) -> None:
-    page.deposit(1, 64)
-    for i in range(4 if page.tab.__class__.__name__ == "ChromiumTab" else 2):
-        victim = visit()
-        victim("void race(args[0], 64)", ONE.key_id.hex())
-        time.sleep(0.05 * (i + 1))
-        victim.tab.crash()
-        page = visit()
-        requests = page.unanswered()
-        held = {
-            ticket["nonce"]: ticket["request"] for ticket in page.tickets() if ticket["state"] == "pending"
-        }
-        assert held == {request["inputs"][0]["nonce"]: request["id"] for request in requests}
-        counters = sorted(output["counter"] for request in requests for output in request["outputs"])
-        assert counters == list(range(64, 64 + len(requests)))
-        assert len(page("await rows('outputs')")) == len(requests)
-        assert all(request["body"] == "01" for request in requests)
-
-
-def test_a_wallet_deleted_in_another_tab_says_so(page: Page, visit: Visit) -> None:
-    other = visit()
-    other.deposit(4)
-    other("void race(args[0], 3)", FOUR.key_id.hex())
-    page("await wallet.wipe()")
-    for expression in ("await wallet.balance()", "await wallet.wipe().then(() => wallet.keys())"):
-        refused = other.fails(expression)
-        assert (refused.name, refused.code) == ("StorageRefused", "wallet-deleted")
-    assert page.fails("await wallet.balance()").code == "wallet-deleted"
-    other("await open(args[0])", "cd" * 32)
-    assert other.tickets() == []
-    assert other("await wallet.seed()") == "cd" * 32
-    other("wallet.close()")
-    assert other.fails("await wallet.seed()").code == "wallet-closed"
-
-
-def test_a_wallet_of_a_newer_page_is_left_alone(page: Page) -> None:
-    newer = "await new Promise((resolve) => { const r = indexedDB.open('ticketminer:/ticketminer/', 2); r.onsuccess = () =>"
-    page(f"{newer} {{ r.result.close(); resolve(); }}; }})")
-    assert page.fails("await wallet.balance()").code == "wallet-newer"
-    assert page.fails("await open()").code == "wallet-newer"
-
-
-def test_a_page_without_origin_is_refused_with_a_sentence(visit: Visit) -> None:
-    page = visit(path="/sandbox")
-    refused = page.fails("await open()")
-    assert (refused.name, refused.code) == ("StorageRefused", "storage-refused")
-    assert "lets this site store nothing" in str(refused)
-
-
-def test_a_browser_without_indexeddb_is_refused_with_a_sentence(page: Page) -> None:
-    page("void (IDBFactory.prototype.open = () => { throw new DOMException('no', 'InvalidStateError'); })")
-    assert page.fails("await open()").code == "storage-refused"
-    page("void Object.defineProperty(globalThis, 'indexedDB', { value: undefined })")
-    assert page.fails("await open()").code == "storage-refused"
-
-
-def test_storage_that_does_not_answer_is_given_up(page: Page) -> None:
-    page("void (globalThis.setTimeout = ((late) => (work) => late(work, 50))(setTimeout))")
-    page("void (IDBFactory.prototype.open = () => ({}))")
-    assert page.fails("await open()").code == "storage-held"
-
-
-def test_a_full_quota_loses_nothing(chromium: Browser, url: str) -> None:
-    with chromium.profile() as profile:
-        page = Page(profile, url)
-        tickets = page.deposit(4)
-        limit = functools.partial(
-            t.cast(t.Any, page.tab).session.send, "Storage.overrideQuotaForOrigin", origin=url
-        )
-        limit(quotaSize=1)
-        fill = "await wallet.setSetting('filler', 'x'.repeat(1e6))"
-        for expression in (fill, "await ask([args[0]], [args[1]])"):
-            refused = page.fails(expression, FOUR.key_id.hex(), tickets[0]["nonce"])
-            assert (refused.name, refused.code) == ("StorageFull", "storage-full")
-        assert page.balance() == 4
-        assert page.unanswered() == []
-        limit()
-        assert page.ask(FOUR, inputs=tickets)["outputs"][0]["counter"] == 1
-
-
-def test_storage_taken_away_under_the_page_says_so(chromium: Browser, url: str) -> None:
-    with chromium.profile() as profile:
-        page = Page(profile, url)
-        page.deposit(4)
-        t.cast(t.Any, page.tab).session.send(
-            "Storage.clearDataForOrigin", origin=url, storageTypes="indexeddb"
-        )
-        page.tab.until(lambda: _code(page) in ("storage-lost", "wallet-deleted"), "a wallet that knows")
-
-
-def _code(page: Page) -> str:
-    found = page.tab.evaluate("await attempt('await wallet.balance()', [])")
-    return str(found.get("error", {}).get("code"))
 
 
 def test_outputs_are_those_of_python(page: Page) -> None:

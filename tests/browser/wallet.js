@@ -48,6 +48,18 @@ const ask = async (keyIds, nonces = [], about = {}, options = {}) => {
 
 const request = async (id) => (await wallet.unanswered()).find((request) => request.id === id);
 
+/** A request that was made plain. */
+const revive = ({ outputs, ...rest }) => ({
+  ...rest,
+  outputs: outputs.map(({ blindedMessage, nonce, inverse, ...output }) => ({
+    ...output,
+    key: key(output.key),
+    blindedMessage: fromHex(blindedMessage),
+    nonce: fromHex(nonce),
+    inverse: BigInt(`0x${inverse}`),
+  })),
+});
+
 /** Rows of a table, past the wallet. */
 const rows = async (table, name = "/ticketminer/") => {
   const done = (request) => new Promise((resolve, reject) => {
@@ -81,4 +93,4 @@ const race = async (keyId, times) => {
   return outcomes.filter(({ status }) => status === "rejected").map(({ reason }) => String(reason));
 };
 
-Object.assign(globalThis, { Wallet, attempt, ask, clock, derive, fromHex, key, load, open, race, refuse, request, rows, toHex });
+Object.assign(globalThis, { Wallet, attempt, ask, clock, derive, fromHex, key, load, open, race, refuse, request, revive, rows, toHex });

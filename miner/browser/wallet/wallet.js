@@ -85,7 +85,7 @@ function methods({ read, write, close, wipe }, now) {
     async settle(request, signatures, { reference = null } = {}) {
       const { id, kind, label, resource, outputs } = request;
       if (signatures.length !== outputs.length) {
-        throw new CodecError("wrong-size", `The site signed ${signatures.length} of ${outputs.length} tickets; repeat it.`);
+        throw new CodecError("wrong-size", `${signatures.length} of ${outputs.length} tickets are signed; repeat it.`);
       }
       const tokens = await Promise.all(outputs.map((output, i) => complete(output, signatures[i])));
       return write(async (tables) => {
