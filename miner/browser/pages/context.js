@@ -37,12 +37,11 @@ export class Context {
 
   /** Why something did not work, in words. @param {unknown} reason what a call of the core was rejected with */
   why(reason) {
-    const problem = /** @type {Problem} */ (reason);
-    const own = `wallet.error.${problem?.code}`;
-    const shared = `error.${problem?.code}`;
-    if (this.messages.has(own)) return this.messages.text(own, problem.values);
-    if (this.messages.has(shared)) return this.messages.text(shared, problem.values);
-    return problem?.detail ?? String(reason);
+    const { code, cause, detail, values = {} } = /** @type {Problem} */ (reason ?? {});
+    const about = { ...values, n: values.amount ?? values.available ?? 0, detail: values.detail ?? detail };
+    for (const key of [`wallet.error.${cause}`, `wallet.error.${code}`, `error.${cause}`, `error.${code}`])
+      if (this.messages.has(key)) return this.messages.text(key, about);
+    return detail ?? String(reason);
   }
 
   /** The core's next snapshot for which `holds` is true; rejects with the problem when there is no core. @param {(snapshot: Snapshot) => boolean} holds */

@@ -1,7 +1,8 @@
 // Native dialogs: a title, what it asks, an outcome that is spoken, and focus that returns to where it was.
 
-import { h, icon, put, write } from "../element/dom.js";
+import { h, put, write } from "../element/dom.js";
 import { id } from "./forms.js";
+import { icon } from "./icons.js";
 
 /** @typedef {import("./context.js").Context} Context */
 
@@ -21,7 +22,7 @@ export class Dialog {
     this.status = h("p", { class: "ticketminer-dialog__status", role: "status" });
     this.alert = h("p", { class: "ticketminer-dialog__alert", role: "alert", hidden: true });
     const close = h("button", { type: "button", class: "ticketminer-dialog__close", "aria-label": context.t("dialog.close"),
-      click: () => this.dismiss() }, icon("M6 6l12 12M18 6L6 18"));
+      click: () => this.dismiss() }, icon("close"));
     /** @type {HTMLDialogElement} */
     this.element = h("dialog", {
       class: `ticketminer-dialog${wide ? " ticketminer-dialog--wide" : ""}`, "aria-labelledby": heading,
@@ -55,8 +56,9 @@ export class Dialog {
     if (held) this.title.focus();
   }
 
-  /** Say an outcome. @param {string} text */
-  say(text) {
+  /** Say an outcome; `shown`: its words are on show already. @param {string} text @param {{ shown?: boolean }} [options] */
+  say(text, { shown = false } = {}) {
+    this.status.className = `ticketminer-dialog__status${shown ? " ticketminer-spoken" : ""}`;
     write(this.status, text);
   }
 

@@ -27,17 +27,13 @@ export async function openDonate(context, wish = {}) {
   let fund = choices[0];
 
   const amount = amountInput(wish.amount ?? Math.max(fund?.minimum ?? 1, Math.min(fund?.default ?? 1, balance)), 1);
-  const slider = h("input", { type: "range", class: "ticketminer-slider", min: 1, max: 3, step: 1 });
+  const slider = thirds(balance, (part) => {
+    amount.value = String(part);
+    check();
+  });
   const short = h("div", { class: "ticketminer-short", hidden: true });
   const give = button(t("donate.give", { n: 1 }), () => void donate(), "main");
   const left = h("p", { class: "ticketminer-hint" });
-
-  const third = (/** @type {number} */ step) => Math.ceil((balance * step) / 3);
-  const snap = () => {
-    amount.value = String(Math.max(third(slider.valueAsNumber), 1));
-    check();
-  };
-  slider.addEventListener("input", snap);
 
   /** Show what the amount means; whether it can be given. */
   function check() {
@@ -45,10 +41,8 @@ export async function openDonate(context, wish = {}) {
     const least = fund?.minimum ?? 1;
     const enough = n !== null && n <= balance;
     const allowed = n !== null && n >= least;
-    const nearest = [1, 2, 3].reduce((best, step) => (Math.abs(third(step) - (n ?? 0)) < Math.abs(third(best) - (n ?? 0)) ? step : best), 1);
-    if (n !== third(slider.valueAsNumber)) slider.value = String(nearest);
-    const step = slider.valueAsNumber;
-    slider.setAttribute("aria-valuetext", t(`donate.third-${step}`, { n: third(step) }));
+    slider.value = String(Math.min(n ?? 0, balance));
+    slider.setAttribute("aria-valuetext", t(`donate.part-${[1, 2, 3].find((step) => third(balance, step) === n) ?? 0}`, { n: n ?? 0 }));
     amount.setAttribute("aria-invalid", String(!allowed));
     write(give, n === null ? t("donate.give-none") : t("donate.give", { n }));
     give.hidden = !enough;
@@ -76,7 +70,7 @@ export async function openDonate(context, wish = {}) {
       facts([done.reference ? [t("receipt.reference"), h("code", null, done.reference)] : null]),
       h("p", { class: "ticketminer-hint" }, t("donate.anonymous")),
       actions(button(t("dialog.done"), () => dialog.dismiss(), "main")));
-    dialog.say(thanks);
+    dialog.say(thanks, { shown: true });
     wish.given?.(done.amount, fund);
     await context.refresh();
   }
@@ -111,4 +105,31 @@ export async function openDonate(context, wish = {}) {
     left, short, actions(give, button(t("dialog.cancel"), () => dialog.dismiss())));
   check();
   return dialog;
+}
+
+/** A third of the balance, rounded up, two of them, or all. @param {number} balance @param {number} step 1 to 3 */
+const third = (balance, step) => Math.ceil((balance * step) / 3);
+
+/** A slider over the balance that stops at its thirds. @param {number} balance @param {(amount: number) => void} choose */
+function thirds(balance, choose) {
+  const steps = [1, 2, 3].map((step) => third(balance, step));
+  const slider = h("input", { type: "range", class: "ticketminer-slider", min: 0, max: balance, step: "any" });
+  slider.addEventListener("input", () => {
+    const distance = (/** @type {number} */ step) => Math.abs(step - slider.valueAsNumber);
+    choose(steps.reduce((best, step) => (distance(step) < distance(best) ? step : best)));
+  });
+  slider.addEventListener("keydown", (event) => {
+    const [back, on] = slider.matches(":dir(rtl)") ? ["ArrowRight", "ArrowLeft"] : ["ArrowLeft", "ArrowRight"];
+    const now = slider.valueAsNumber;
+    const next = {
+      [on]: steps.find((step) => step > now), ArrowUp: steps.find((step) => step > now), PageUp: steps.find((step) => step > now),
+      [back]: steps.findLast((step) => step < now), ArrowDown: steps.findLast((step) => step < now),
+      PageDown: steps.findLast((step) => step < now), Home: steps[0], End: balance,
+    };
+    if (!(event.key in next)) return;
+    event.preventDefault();
+    const chosen = next[event.key];
+    if (chosen !== undefined) choose(chosen);
+  });
+  return slider;
 }

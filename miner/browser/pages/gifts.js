@@ -3,7 +3,7 @@
 import { h, put, write } from "../element/dom.js";
 import { fromBase64url, fromUtf8, utf8 } from "../bytes.js";
 import { actions, Dialog } from "./dialogs.js";
-import { amountInput, amountOf, button, copy, facts, field, save } from "./forms.js";
+import { amountInput, amountOf, button, copy, field, save } from "./forms.js";
 import { encode, outline } from "./qr.js";
 
 /** @typedef {import("./context.js").Context} Context */
@@ -139,45 +139,47 @@ function handOver(context, dialog, text, n) {
             keep(t("gift.saved"));
           })))),
     sure, actions(button(t("dialog.done"), () => dialog.dismiss())));
-  dialog.say(t("gift.ready-title", { n }));
+  dialog.say(t("gift.ready-title", { n }), { shown: true });
   dialog.title.focus();
 }
 
-/** Ask for a gift, or take over the one at hand. @param {Context} context @param {string} [given] */
+/** Ask for a gift, or about the one at hand; "" is one that cannot be read. @param {Context} context @param {string} [given] */
 export function openReceive(context, given) {
   const { core, t } = context;
   const dialog = new Dialog(context, t("receive.title"));
-  const take = async (/** @type {string} */ text) => {
+  const done = () => actions(button(t("dialog.done"), () => dialog.dismiss(), "main"));
+
+  /** @param {string} text */
+  const take = async (text) => {
     const received = await dialog.attempt(t("receive.taking"), () => core.receive(text));
     if (received === undefined) return;
     const outcome = t("receive.received", { n: received });
     write(dialog.title, t("receive.done-title"));
-    dialog.show(h("p", { class: "ticketminer-lead" }, outcome), actions(button(t("dialog.done"), () => dialog.dismiss(), "main")));
-    dialog.say(outcome);
+    dialog.show(h("p", { class: "ticketminer-lead" }, outcome), done());
+    dialog.say(outcome, { shown: true });
     await context.refresh();
   };
+
   if (given !== undefined) {
     const about = described(given);
-    if (!about) {
-      dialog.open(h("p", null, t("receive.unreadable")), actions(button(t("dialog.done"), () => dialog.dismiss(), "main")));
-      return dialog;
-    }
-    dialog.open(h("p", null, t("receive.ask", { n: about.count })),
-      facts([[t("receive.from"), about.origin]]),
-      h("p", { class: "ticketminer-hint" }, t("receive.ask-hint")),
+    if (!about) return dialog.open(h("p", null, t("receive.unreadable")), done());
+    if (about.origin !== location.origin) return dialog.open(h("p", null, t("receive.foreign", { origin: about.origin })), done());
+    return dialog.open(h("p", { class: "ticketminer-lead" }, t("receive.ask", { n: about.count })),
+      h("p", null, t("receive.ask-hint")),
       actions(button(t("receive.take"), () => void take(given), "main"), button(t("receive.leave"), () => dialog.dismiss())));
-    return dialog;
   }
-  const input = h("textarea", { rows: 5, class: "ticketminer-input ticketminer-input--code", autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
+
+  const input = h("textarea", { rows: 5, class: "ticketminer-input ticketminer-input--code", autocomplete: "off", autocapitalize: "off",
+    spellcheck: "false", translate: "no", dir: "ltr" });
+  const read = () => {
+    const text = giftIn(input.value);
+    const about = text && described(text);
+    if (about && about.origin === location.origin) return void take(text);
+    dialog.complain(about ? t("receive.foreign", { origin: about.origin }) : t(text ? "error.damaged-gift" : "receive.no-gift"));
+    input.focus();
+  };
   dialog.open(field(t("receive.field"), input, t("receive.hint")),
-    actions(button(t("receive.take"), () => {
-      const text = giftIn(input.value);
-      if (text) void take(text);
-      else {
-        dialog.complain(t("receive.no-gift"));
-        input.focus();
-      }
-    }, "main"), button(t("dialog.cancel"), () => dialog.dismiss())));
+    actions(button(t("receive.take"), read, "main"), button(t("dialog.cancel"), () => dialog.dismiss())));
   input.focus();
   return dialog;
 }

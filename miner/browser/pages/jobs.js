@@ -76,7 +76,7 @@ function row(context, id, now, away) {
   const details = h("details", { class: "ticketminer-more" }, h("summary", null, t("jobs.figures")), list);
   const node = h("li", { class: "ticketminer-job" },
     h("div", { class: "ticketminer-job__head" }, h("div", null, title, gist), line),
-    details, h("p", { class: "ticketminer-actions" }, stop, remove));
+    h("div", { class: "ticketminer-job__foot" }, details, h("p", { class: "ticketminer-actions" }, stop, remove)));
   return {
     node,
     draw(run) {

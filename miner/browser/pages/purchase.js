@@ -53,7 +53,7 @@ export async function openPurchase(context, { resource, title, opened = (to) => 
       ]),
       actions(h("a", { class: "ticketminer-act ticketminer-act--main", href: paid.location }, t("purchase.open")),
         button(t("dialog.done"), () => dialog.dismiss())));
-    dialog.say(t("purchase.paid", { n: paid.amount }));
+    dialog.say(t("purchase.paid", { n: paid.amount }), { shown: true });
     void context.refresh();
     opened(paid.location);
   }

@@ -26,27 +26,28 @@ const MORE = 5; // tickets that the miner is asked for at first
 /** The section with the miner. @param {Context} context @returns {import("./context.js").Section} */
 function earning(context) {
   const { t } = context;
+  const about = h("p", { class: "ticketminer-quiet" });
   const amount = amountInput(MORE, 1);
   const total = h("p", { class: "ticketminer-hint" });
   const miner = minerFor(context, { goal: "tickets", price: MORE, wallet: "" });
-  /** The balance to which what is asked for is added. @type {number | null} */
-  let from = null;
+  let balance = 0;
+  /** Tell the miner, which adds to a balance that is as large as what it is asked for, and else fills it up. */
   const aim = () => {
     const more = amountOf(amount);
     amount.setAttribute("aria-invalid", String(more === null));
-    if (more === null || from === null) return;
-    miner.setAttribute("price", String(from + more));
-    write(total, t("earn.total", { n: from + more }));
+    write(total, more === null ? t("earn.whole") : t("earn.total", { n: balance + more }));
+    const price = String(more === null ? MORE : balance >= more ? more : balance + more);
+    if (miner.getAttribute("price") !== price) miner.setAttribute("price", price);
   };
   amount.addEventListener("input", aim);
   return {
     node: h("section", { "aria-labelledby": "ticketminer-earn" },
-      h("h2", { id: "ticketminer-earn", tabindex: -1 }, t("earn.title")),
-      h("p", { class: "ticketminer-quiet" }, t("earn.about")), field(t("earn.more"), amount), total, miner),
+      h("h2", { id: "ticketminer-earn", tabindex: -1 }, t("earn.title")), about, field(t("earn.more"), amount), total, miner),
     draw(view, { phase }) {
-      const resting = phase === "idle" || phase === "failed";
-      if (from !== null && !(resting && view.balance !== from)) return;
-      from = view.balance;
+      write(about, t("earn.about", { site: view.service.siteName }));
+      amount.disabled = phase !== "idle" && phase !== "failed";
+      if (amount.disabled) return;
+      balance = view.balance;
       aim();
     },
   };

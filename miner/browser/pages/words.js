@@ -115,7 +115,7 @@ export function openRestore(context) {
       ]),
       h("p", { class: "ticketminer-hint" }, t("restore.after"), ...(before ? [" ", t("restore.former")] : [])),
       actions(button(t("dialog.done"), () => dialog.dismiss(), "main")));
-    dialog.say(outcome);
+    dialog.say(outcome, { shown: true });
     await context.refresh();
   };
   dialog.open(h("p", null, t("restore.about")), field(t("restore.field"), input, t("restore.hint")), count,
