@@ -121,11 +121,10 @@ function thirds(balance, choose) {
   slider.addEventListener("keydown", (event) => {
     const [back, on] = slider.matches(":dir(rtl)") ? ["ArrowRight", "ArrowLeft"] : ["ArrowLeft", "ArrowRight"];
     const now = slider.valueAsNumber;
-    const next = {
-      [on]: steps.find((step) => step > now), ArrowUp: steps.find((step) => step > now), PageUp: steps.find((step) => step > now),
-      [back]: steps.findLast((step) => step < now), ArrowDown: steps.findLast((step) => step < now),
-      PageDown: steps.findLast((step) => step < now), Home: steps[0], End: balance,
-    };
+    const above = steps.find((step) => step > now);
+    const below = [...steps].reverse().find((step) => step < now);
+    /** @type {Record<string, number | undefined>} */
+    const next = { [on]: above, ArrowUp: above, PageUp: above, [back]: below, ArrowDown: below, PageDown: below, Home: steps[0], End: balance };
     if (!(event.key in next)) return;
     event.preventDefault();
     const chosen = next[event.key];
