@@ -37,6 +37,8 @@ export class Session {
   #mining = null;
   /** @type {Turn | null} */
   #turn = null;
+  /** Whether the turn has been asked for and could be here. */
+  #asked = false;
   #userPause = false;
   /** @type {Map<string, import("./types.d.ts").Notice>} */
   #notices = new Map();
@@ -176,7 +178,11 @@ export class Session {
     this.#mining = mining;
     this.#turn ??= new Turn(`ticketminer:${this.#service}`, { visible: !this.#around.hidden });
     this.#turn.onchange = () => this.#settle();
-    void this.#turn.take();
+    this.#asked = false;
+    void this.#turn.take().then(() => {
+      this.#asked = true;
+      this.#settle();
+    });
     this.#settle();
     mining.begin().catch(stopped);
   }
@@ -266,12 +272,12 @@ export class Session {
       ["hidden", away],
       ["battery", battery === "discharging" && this.settings.pauseOnBattery],
       ["save-data", saveData === true],
-      ["elsewhere", !away && !this.#turn?.held],
+      ["elsewhere", !away && this.#asked && !this.#turn?.held],
     ];
     if (this.#mining) {
       this.snapshot.reasons = reasons.filter(([, holds]) => holds).map(([reason]) => reason);
-      if (this.snapshot.reasons.length) this.#mining.engine.halt();
-      else this.#mining.engine.go();
+      if (this.#turn?.held && !this.snapshot.reasons.length) this.#mining.engine.go();
+      else void this.#mining.engine.halt();
     }
     this.#changed();
   }
@@ -282,6 +288,7 @@ export class Session {
     this.snapshot.balance = await this.wallet.balance();
     if (this.snapshot.balance >= BACKUP_PROMPT && !(await this.wallet.setting("backup-seen"))) this.#notice("words-unseen");
     if (this.snapshot.balance > 0 && this.#around.persisted === false) this.#notice("storage-temporary");
+    else this.#notices.delete("storage-temporary");
   }
 
   async #balanceChanged() {
