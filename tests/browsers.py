@@ -161,11 +161,7 @@ class Tab(abc.ABC):
                 if result := holds():
                     return result
             if time.monotonic() > deadline:
-                try:
-                    said = self.text()
-                except PageError as error:
-                    said = str(error)
-                raise AssertionError(f"{what}: not within {seconds:.0f} s. {self.url} says:\n{said}")
+                raise AssertionError(f"{what}: not within {seconds:.0f} s. {self._story()}")
             time.sleep(0.03)
 
     def wait_for(self, expression: str, *args: t.Any, seconds: float = PATIENCE) -> t.Any:
@@ -192,7 +188,7 @@ class Tab(abc.ABC):
                 self._mouse(place["x"], place["y"])
                 return
             if time.monotonic() > deadline:
-                raise AssertionError(f"{place.get('why', 'it moves')} on {self.url}:\n{self.text()}")
+                raise AssertionError(f"{place.get('why', 'it moves')}. {self._story()}")
             before = place
             time.sleep(0.03)
 
@@ -240,6 +236,14 @@ class Tab(abc.ABC):
             "`${v.id} (${v.impact}): ${n.target.flat().join(' >>> ')}: ${n.failureSummary.replace(/\\s+/g, ' ')}`))"
         )
         return [str(line) for line in found]
+
+    def _story(self) -> str:
+        """Return where the tab is, what it shows, and what went wrong, for who has to find out why."""
+        try:
+            shown = f"{self.url} shows:\n{self.text()}\n"
+            return shown + "".join(f"error: {error}\n" for error in self.errors())
+        except PageError as error:
+            return str(error)
 
     def requests(self) -> list[Fetched]:
         """Return what this tab has requested, workers included. Chromium only: elsewhere ask the site that was asked."""

@@ -122,3 +122,16 @@ function place() {
   if (!globalThis.places.has(element)) globalThis.places.set(element, String(globalThis.places.size + 1));
   return globalThis.places.get(element);
 }
+
+/** What live regions inside have said since the first call, in order. */
+function spoken(selector) {
+  if (!globalThis.heard) {
+    const heard = (globalThis.heard = []);
+    const listen = (region) => new MutationObserver(() => {
+      const words = text(region).replace(/\s+/g, " ");
+      if (words && words !== heard.at(-1)) heard.push(words);
+    }).observe(region, { childList: true, characterData: true, subtree: true });
+    for (const region of all(`${selector} >>> [role=status]`)) listen(region);
+  }
+  return globalThis.heard;
+}
