@@ -29,7 +29,7 @@ function play() {
 }
 
 const calls = {
-  open: () => (state.dies ? setTimeout(() => { throw new Error("The core of this state dies."); }, 200) : change(snapshot(state))),
+  open: () => (state.dies && setTimeout(() => { throw new Error("The core of this state dies."); }, 200), change(snapshot(state))),
   surroundings: () => {},
   /** @param {import("../../miner/browser/types.d.ts").Goal} goal */
   start(goal) {

@@ -16,6 +16,8 @@ if (query.get("host") === "hostile") {
   for (const method of ["map", "filter", "reduce", "forEach", "includes"]) Array.prototype[method] = () => { throw new Error("changed"); };
 }
 
+if (name === "offline") Object.defineProperty(navigator, "onLine", { get: () => false });
+
 if (state.answer) localStorage.setItem(`ticketminer:${service}`, SAID[state.answer]);
 else localStorage.removeItem(`ticketminer:${service}`);
 

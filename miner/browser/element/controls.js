@@ -1,6 +1,7 @@
 // Threads, share of the time, battery, and the figures behind them: loaded when they are unfolded.
 
-import { h, rows, write } from "./dom.js";
+import { h, write } from "./dom.js";
+import { rows } from "./rows.js";
 
 /**
  * @param {import("./messages.js").Messages} messages @param {ReturnType<typeof import("./format.js").formats>} format
@@ -28,7 +29,6 @@ export function controls(messages, format, change) {
       [say("work-is"), s.algorithm ? say("work-is.text", { algorithm: s.algorithm, hashes: s.effort ?? 0 }) : "–"],
       [say("program"), s.kernel ? say(`program.${s.kernel}`) : "–"],
       [say("shares"), say("shares.text", s.shares)],
-      [say("balance"), say("n", { n: s.balance })],
       [say("supply"), told("supply", s.battery === "unknown" ? null : s.battery === "charging")],
       [say("saver"), told("saver", s.saveData)],
       [say("kept"), told("kept", s.persisted)],

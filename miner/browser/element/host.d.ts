@@ -54,6 +54,12 @@ export interface PaidDetail {
   fund: string | null;
 }
 
+export interface TicketMinerEvents {
+  "ticketminer-state": StateDetail;
+  "ticketminer-ticket": TicketDetail;
+  "ticketminer-paid": PaidDetail;
+}
+
 /** The attributes, read. */
 export interface Settings {
   service: string;
@@ -68,37 +74,29 @@ export interface Settings {
   about: string;
 }
 
-/** What the site asks consent to. */
-export interface Offer {
-  version: string;
-  text: string;
-  algorithm: string;
-  effort: number;
-}
-
 /** What the panel may do with the element around it. */
 export interface Host {
-  readonly settings: Settings;
-  readonly messages: Messages;
+  settings(): Settings;
+  messages(): Messages;
   /** Version that the visitor has agreed to; null: has not, and only pays with tickets at hand. */
-  readonly agreed: string | null;
-  /** What the ticket's stub shows; nothing: no stub. */
-  stub(...nodes: Node[]): void;
-  /** Load a stylesheet of element/ into the shadow root. */
-  sheet(name: string): Promise<unknown>;
-  link(key: "about" | "wallet"): HTMLAnchorElement | null;
+  agreed(): string | null;
+  /** Ask for consent; `changed`: the site has another text now, which is fetched. */
+  ask(changed?: boolean): void;
+  /** Take back the consent, and be as if it had been refused. */
+  withdraw(): void;
+  /** Close the panel and say why nothing can run: a code of trouble.js, or "stopped". */
+  trouble(code: string): void;
   /** For screen readers; a text once. */
   say(text: string): void;
   /** Whether the event was not prevented. */
-  emit(name: "ticketminer-state", detail: StateDetail): boolean;
-  emit(name: "ticketminer-ticket", detail: TicketDetail): boolean;
-  emit(name: "ticketminer-paid", detail: PaidDetail): boolean;
-  /** Ask for consent; `changed`: the site has another text now, which is fetched. */
-  ask(changed?: boolean): void;
-  /** Close the panel and say why nothing can run: a code of trouble.js, or "stopped". */
-  trouble(code: string): void;
-  /** Take back the consent, and be as if it had been refused. */
-  withdraw(): void;
+  emit<Name extends keyof TicketMinerEvents>(name: Name, detail: TicketMinerEvents[Name]): boolean;
+  link(key: "about" | "wallet"): HTMLAnchorElement | null;
+  /** Show, below, what the page says without the miner: the other ways to pay. */
+  others(shown: boolean): void;
+  /** What the ticket's stub shows; nothing: no stub. */
+  stub(...nodes: (Node | string)[]): void;
+  /** Load a stylesheet of element/ into the shadow root. */
+  sheet(name: string): Promise<unknown>;
 }
 
 /** The core of one service, as the page sees it. */

@@ -1,8 +1,9 @@
 // What is shown after consent: the core's snapshots in plain words, and the buttons that steer it.
 
-import { h, icon, PATHS, put, rows, write } from "./dom.js";
+import { h, icon, put, write } from "./dom.js";
 import { formats } from "./format.js";
 import { connect } from "./remote.js";
+import { rows } from "./rows.js";
 import { describe } from "./scene.js";
 
 /** @typedef {import("./host.d.ts").Action} Action */
@@ -10,17 +11,18 @@ import { describe } from "./scene.js";
 
 const TICK = 1000; // milliseconds between two changes of figures
 const MOST_PIPS = 10;
-/** @type {Record<string, string>} */
-const DRAWN = { starting: "chip", mining: "chip", paused: "pause", failed: "warning", thanks: "heart", paid: "check", enough: "check", open: "check" };
-
-PATHS.set("warning", "M12 4l9 16H3zM12 10v4.5m0 2.6v.1");
-PATHS.set("info", "M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17zM12 11v5m0-8.6v.1");
-PATHS.set("heart", "M12 19.5C6 15.3 3.5 12 4.3 8.8 5.2 5.6 9.8 5 12 8.6c2.2-3.6 6.8-3 7.7.2.8 3.2-1.7 6.5-7.7 10.7z");
+const CHECK = "M5 12.5l4.7 4.7L19.5 7";
+/** @type {Map<string, string>} */
+const DRAWN = new Map([
+  ["starting", "chip"], ["mining", "chip"], ["paused", "pause"], ["paid", CHECK], ["enough", CHECK], ["open", CHECK],
+  ["failed", "M12 4l9 16H3zM12 10v4.5m0 2.6v.1"],
+  ["thanks", "M12 19.5C6 15.3 3.5 12 4.3 8.8 5.2 5.6 9.8 5 12 8.6c2.2-3.6 6.8-3 7.7.2.8 3.2-1.7 6.5-7.7 10.7z"],
+]);
 
 /** @param {import("./host.d.ts").Host} host @returns {Promise<import("./host.d.ts").Panel>} */
 export async function open(host) {
-  const { assets, service } = host.settings;
-  const { messages } = host;
+  const { assets, service } = host.settings();
+  const messages = host.messages();
   await Promise.all([messages.load(assets, "miner"), host.sheet("panel.css")]);
   const format = formats(messages.lang);
   const remote = connect(assets, service);
@@ -33,7 +35,7 @@ export async function open(host) {
   const lines = h("div", { class: "lines" });
   const progress = h("progress", { max: 1, "aria-label": messages.text("progress") });
   const pace = h("p");
-  const meter = h("div", { class: "meter" }, progress, pace);
+  const meter = h("div", { class: "meter", hidden: true }, progress, pace);
   const figures = h("dl");
   const notices = h("ul", { class: "notices" });
   const actions = h("p", { class: "actions" });
@@ -59,7 +61,7 @@ export async function open(host) {
   /** @type {((s: import("../types.d.ts").Snapshot) => void) | null} */
   let show = null;
 
-  const price = () => host.settings.price ?? asked?.price ?? null;
+  const price = () => host.settings().price ?? asked?.price ?? null;
   const goal = () => target || (price() ?? 0);
 
   /** One thing at a time. @param {() => unknown} act */
@@ -85,12 +87,12 @@ export async function open(host) {
   }
 
   async function ask() {
-    if (price() === null) asked = { price: await core.price(host.settings.resource) };
+    if (price() === null) asked = { price: await core.price(host.settings().resource) };
   }
 
   function start() {
-    const { kind, resource, fund } = host.settings;
-    const version = host.agreed;
+    const { kind, resource, fund } = host.settings();
+    const version = host.agreed();
     if (version === null) return host.ask();
     void own(async () => {
       await ask();
@@ -103,9 +105,9 @@ export async function open(host) {
   /** @type {Record<Action, () => unknown>} */
   const act = {
     open: () => {},
-    pay: () => own(() => core.pay(host.settings.resource, price() ?? 0)),
+    pay: () => own(() => core.pay(host.settings().resource, price() ?? 0)),
     give: () => own(async () => {
-      const { fund } = host.settings;
+      const { fund } = host.settings();
       gave = (await core.donate(price() ?? 0, fund)).amount;
       host.emit("ticketminer-paid", { amount: gave, location: null, fund });
     }),
@@ -159,27 +161,30 @@ export async function open(host) {
     timer = 0;
     drawn = performance.now();
     const { snapshot: s, owner } = remote;
-    const agreed = host.agreed !== null;
-    const { kind, fundTitle: fund } = host.settings;
+    const agreed = host.agreed() !== null;
+    const { kind, fundTitle: fund } = host.settings();
     withdraw.hidden = !agreed;
-    details.hidden = !s || !agreed;
+    details.hidden = !agreed || !s || s.phase === "loading";
     if (!s) return;
     const free = asked?.price === null;
     const self = { kind, fund, agreed, free, gave, refused, price: price(), target: goal(), own: !owner || owner === me };
     const shown = describe(s, self, messages, format);
-    if (scene !== shown.is) put(mark, [icon(DRAWN[shown.is] ?? "ticket")]);
+    node.className = `panel ${shown.is}`;
+    if (scene !== shown.is) put(mark, [icon(DRAWN.get(shown.is) ?? "ticket")]);
     scene = shown.is;
     write(title, shown.title);
     rows(lines, shown.lines, () => h("p"));
     rows(figures, shown.figures, () => h("div", null, h("dt"), h("dd")));
     rows(notices, shown.notices, () => h("li", null, icon("info"), h("span")));
+    const jumps = meter.hidden || (shown.meter?.value ?? 0) < progress.value;
     meter.hidden = !shown.meter;
     if (shown.meter) {
-      progress.className = shown.meter.value < progress.value ? "fresh" : "";
+      progress.className = jumps ? "fresh" : "";
       progress.value = shown.meter.value;
       write(pace, shown.meter.text);
     }
     buttonsFor(shown.actions);
+    host.others(scene === "failed" && /no-kernel|storage-refused/.test(s.problem?.code ?? ""));
     stubFor(shown.stub);
     if (/mining|paused|observing|enough|open|paid|thanks|failed/.test(scene))
       host.say(`${shown.title}. ${scene === "mining" ? "" : shown.lines.join(" ")}`);
@@ -188,6 +193,7 @@ export async function open(host) {
 
   /** @param {Map<Action, string>} labels */
   function buttonsFor(labels) {
+    actions.hidden = !labels.size;
     const focused = /** @type {ShadowRoot} */ (node.getRootNode()).activeElement;
     let look = "main";
     for (const [action, button] of buttons) {
@@ -199,7 +205,7 @@ export async function open(host) {
       button.className = action === "stop" || label === messages.text("act.pause") ? "" : look;
       look = "";
     }
-    /** @type {HTMLAnchorElement} */ (buttons.get("open")).href = inside(remote.snapshot?.location ?? host.settings.resource);
+    /** @type {HTMLAnchorElement} */ (buttons.get("open")).href = inside(remote.snapshot?.location ?? host.settings().resource);
     if (focused instanceof HTMLElement && focused.hidden) heading.focus();
   }
 
@@ -210,7 +216,7 @@ export async function open(host) {
     stub = now;
     const pips = h("span", { class: "pips" });
     for (let i = 0; i < all && all <= MOST_PIPS; i++) pips.appendChild(h("i", { class: i < got ? "got" : "" }));
-    host.stub(done ? icon("check") : h("b", null, number || icon("ticket")), h("span", null, unit), pips);
+    host.stub(done ? icon(CHECK) : h("b", null, number || icon("ticket")), unit, pips);
   }
 
   const leave = remote.subscribe(hear);

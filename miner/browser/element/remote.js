@@ -67,7 +67,7 @@ function make(assets, service) {
   };
 
   const fail = async (/** @type {string} */ detail) => {
-    const code = remote.snapshot ? "stopped" : await diagnose(url, service);
+    const code = remote.snapshot ? "stopped" : await diagnose(url.href, service);
     end();
     remote.failure = { code, detail };
     tell();

@@ -48,11 +48,10 @@ export const describe = (s, self, messages, { duration, compact }) => {
   }
 
   /** @type {[string, string][]} */
-  const figures = running ? [
-    [say(gift ? "given" : "tickets"), target ? say("of", { got, all: target }) : say("n", { n: got })],
-    [say("left"), target && s.secondsLeft !== null ? say("about-time", { time: duration(s.secondsLeft) }) : "–"],
-    [say("speed"), s.rate === null ? "–" : say("per-second", { rate: compact(s.rate) })],
-  ] : [];
+  const figures = [];
+  if (running && target && s.secondsLeft !== null) figures.push([say("left"), say("about-time", { time: duration(s.secondsLeft) })]);
+  if (running && s.rate !== null) figures.push([say("speed"), say("per-second", { rate: compact(s.rate) })]);
+  if (running) figures.push([say("balance"), say("tickets", { n: balance })]);
 
   /** @type {string[]} */
   const notices = [];
@@ -73,7 +72,7 @@ export const describe = (s, self, messages, { duration, compact }) => {
   offer("start", (start && agreed) || is === "busy", is === "busy" ? "instead" : gift ? "gift" : "start");
   offer("pause", is === "starting" || is === "mining" || (is === "paused" && reasons.indexOf("user") >= 0), is === "paused" ? "resume" : "pause");
   offer("battery", is === "paused" && reasons.indexOf("battery") >= 0);
-  offer("retry", is === "failed" && !changed, problem?.code === "price-changed" ? "reload" : "retry");
+  offer("retry", is === "failed" && !changed && !/key-mismatch|foreign-request/.test(problem?.code ?? ""), problem?.code === "price-changed" ? "again" : "retry");
   offer("stop", running && (is !== "observing" || reasons.length));
 
   const done = /paid|thanks|open/.test(is);

@@ -1,27 +1,22 @@
 // Why a file or the worker could not be had: told apart by asking the site itself.
 
-/** @typedef {"offline" | "unreachable" | "updated" | "blocked" | "worker"} Trouble */
-
 /**
- * offline, unreachable: the site does not answer. updated: the site has other files by now, so the page has to be loaded again.
- * blocked: the site answers, and something in this browser keeps our file away. worker: all files are there, and yet it fails.
- *
- * @param {URL} file what failed to load @param {string} service
- * @returns {Promise<Trouble>}
+ * "offline", "unreachable": the site does not answer. "updated": it has other files by now, load the page again. "blocked": it
+ * answers, and something in this browser keeps our file away. "worker": the file is there, and yet it fails.
+ * @param {string} file what failed to load @param {string} service
  */
 export async function diagnose(file, service) {
   if (!navigator.onLine) return "offline";
-  const answer = await status(file.href);
-  if (answer === null) return (await status(service)) === null ? "unreachable" : "blocked";
-  if (answer === 404 || answer === 410) return "updated";
-  return answer >= 500 ? "unreachable" : "worker";
+  const answer = await status(file);
+  if (!answer) return (await status(service)) ? "blocked" : "unreachable";
+  return answer === 404 ? "updated" : answer >= 500 ? "unreachable" : "worker";
 }
 
-/** The status of `url`; null without an answer. @param {string} url */
+/** 0 without an answer. @param {string} url */
 async function status(url) {
   try {
-    return (await fetch(url, { cache: "no-store", credentials: "omit" })).status;
+    return (await fetch(url, { cache: "no-store" })).status;
   } catch {
-    return null;
+    return 0;
   }
 }
