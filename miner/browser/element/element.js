@@ -34,6 +34,7 @@ function inside(element, root) {
     h("div", { class: "ticket" }, h("div", { class: "paper" }, h("div")), body, stub), live);
   const slot = h("slot");
   let view = "";
+  let starts = false;
   let gone = new AbortController();
   let messages = new Messages("en");
   let settings = read(element);
@@ -78,7 +79,7 @@ function inside(element, root) {
       if (!panel) void ask();
     } else if (!answer.yes) decline();
     else if (panel) panel.update();
-    else void open(false);
+    else void open(starts);
   }
 
   async function ask(changed = false) {
@@ -92,8 +93,8 @@ function inside(element, root) {
     const fact = (drawing, key) =>
       h("li", null, icon(drawing), h("p", null, h("b", null, say(`fact.${drawing}`)), " ", h("span", null, say(key))));
     const answer = (/** @type {boolean} */ yes) => () => {
-      remember(service, yes, version);
-      if (!panel) void (yes ? open(true) : decline());
+      starts = yes;
+      remember(service, yes, version); // and route() goes on
     };
     show("asking", say(`ask.${kind}${n ? (kind === "donate" && fundTitle ? ".to" : "") : ".open"}`),
       h("p", null, say(changed ? "ask.changed" : "ask.lede")),
@@ -112,6 +113,7 @@ function inside(element, root) {
   /** Load the miner. @param {boolean} start */
   async function open(start) {
     const { signal } = gone;
+    starts = false;
     show("opening", messages.text("opening"));
     try {
       const opened = await (await import("./panel.js")).open(host);
