@@ -17,6 +17,7 @@ from live import LiveSite, LiveSites
 from flask_ticketminer.assets import current_assets
 from flask_ticketminer.mint.spent import SpentFiles
 from miner import SiteClient, Wallet
+from miner.payment import parse_challenges
 from miner.tokens import b64url, decode_json, jcs, unb64url
 from miner.transport import open_http
 
@@ -418,6 +419,45 @@ def test_where_a_payment_leads_stays_on_the_site(
     fund(8)
     rewrite(shop, "/ticketminer/redeem", lambda members: {**members, "location": "https://evil.example/"})
     assert page("(await client.pay(await client.challenge('/report'), '/report', 3)).location") == "/report"
+
+
+# Challenges
+
+FIELDS = [
+    "",
+    ",",
+    ", ,Basic",
+    'Basic realm="x", Payment id="1", method="ticket"',
+    'Payment id="1",method=ticket , intent = "charge" ,Basic',
+    "Negotiate abc==, Payment id=1",
+    "Negotiate abc== Payment id=1",
+    "Negotiate abc, id=2",
+    'Digest realm="a \\"b\\\\, Payment id=9", nonce="q", Payment id="x"',
+    'Payment id="1", ID="2", Basic a=b',
+    'Payment __proto__="1", constructor="2", toString=3',
+    'id="1", Payment id="2"',
+    'Payment id="1", @@@, method="ticket", Basic b=c',
+    'Payment id="unfinished, Basic x=y',
+    'Payment  \tid  =  "1"  ,  a=""',
+    "Payment=1, Basic",
+    "a b c, d e=f g=h, i",
+    'Payment id="1"x, Basic a=b',
+    "é, Basic a=b",
+]
+
+
+def test_challenges_are_read_as_the_command_line_reads_them(page: Visitor) -> None:
+    read = page(
+        """(({ parseChallenges }) => args[0].map((field) =>
+            parseChallenges(field).map(([scheme, found]) => [scheme, Object.entries(found)])
+        ))(await load('client/challenge.js'))""",
+        FIELDS,
+    )
+    for field, challenges in zip(FIELDS, read, strict=True):
+        expected = [
+            [scheme, [list(item) for item in found.items()]] for scheme, found in parse_challenges([field])
+        ]
+        assert challenges == expected, field
 
 
 # Gifts, exchange, words

@@ -1,7 +1,7 @@
 // Reading a site's answers strictly. Contracts stand in ./types.d.ts.
 
 import { fromHex, fromUtf8 } from "../bytes.js";
-import { SiteProtocolError, SiteRefused } from "../errors.js";
+import { SiteProtocolError, SiteRefused, SiteUnreachable } from "../errors.js";
 
 /** @import { Answers, Fields, Members, Reply } from "./types" */
 
@@ -9,7 +9,13 @@ const JSON_TYPES = ["application/json", "application/problem+json", "application
 const PATH = /^\/(?:[\w.~!$&'()*+,;=:@%{}-]+(?:\/[\w.~!$&'()*+,;=:@%{}-]*)*)?$/;
 
 /** @type {Answers["nonsense"]} */
-export const nonsense = (what) => new SiteProtocolError(`The site answered nonsense: ${what} Nothing was lost. Try again, or tell its operator.`);
+export const nonsense = (what) => new SiteProtocolError(`The site answered nonsense: ${what} Nothing was lost; try again later.`);
+
+/** @type {Answers["loaded"]} */
+export const loaded = (module) =>
+  module.catch(() => {
+    throw new SiteUnreachable("A part of this page could not be loaded. Check the connection and try again.");
+  });
 
 /** @param {Reply} reply */
 export const isOk = ({ status }) => status >= 200 && status < 300;

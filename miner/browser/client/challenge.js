@@ -8,9 +8,13 @@ import { parseAmount } from "./booking.js";
 
 const HEADERS = ["Authorization", "Payment-Authorization"];
 const ECHO = ["id", "realm", "method", "intent", "request", "expires", "digest", "opaque", "header", "description"];
-const SCHEME = /([!#$%&'*+\-.^_`|~\w]+)(?:[ \t]+|(?=,)|$)/y;
-const PARAMETER = /([!#$%&'*+\-.^_`|~\w]+)[ \t]*=[ \t]*(?:([!#$%&'*+\-.^_`|~\w]+)|"([^"\\]*(?:\\.[^"\\]*)*)")[ \t]*(?=,|$)/y;
-const TOKEN68 = /[\w\-.~+/]+=*[ \t]*(?=,|$)/y;
+const WORD = "([!#$%&'*+.^`|~\\w-]+)";
+/** A parameter (name, word or quoted text), a scheme with a token68 or without, or what is neither, up to the next comma. */
+const PART = new RegExp(
+  `[ \\t,]*(?:${WORD}[ \\t]*=[ \\t]*(?:${WORD}|"([^"\\\\]*(?:\\\\.[^"\\\\]*)*)")[ \\t]*(?=,|$)|` +
+    `${WORD}(?:[ \\t]+([\\w.~+/-]+=*[ \\t]*(?=,|$))?|(?=,)|$)|[^,]+)`,
+  "gy",
+);
 const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** @type {Challenges["findChallenge"]} */
@@ -22,38 +26,19 @@ export function findChallenge(field) {
   return null;
 }
 
+/** Whose the parameters are that belong to no scheme. @returns {[string, Record<string, string>]} */
+const nobody = () => ["", {}];
+
 /** @type {Challenges["parseChallenges"]} */
 export function parseChallenges(field) {
-  let at = 0;
-  /** @param {RegExp} pattern */
-  const match = (pattern) => {
-    pattern.lastIndex = at;
-    const found = pattern.exec(field);
-    if (found) at = pattern.lastIndex;
-    return found;
-  };
-  /** @type {[string, Record<string, string>][]} */
-  const challenges = [];
-  for (match(/[ \t,]*/y); at < field.length; match(/[ \t,]*/y)) {
-    const scheme = match(SCHEME)?.[1].toLowerCase();
-    if (!scheme) {
-      match(/[^,]*/y); // not a challenge: on behind the next comma
-      continue;
-    }
-    /** @type {Record<string, string>} */
-    const parameters = Object.create(null);
-    let found = match(PARAMETER);
-    let distinct = true;
-    if (!found) match(TOKEN68);
-    for (; found; found = match(PARAMETER)) {
-      const name = found[1].toLowerCase();
-      distinct &&= !(name in parameters);
-      parameters[name] = found[2] ?? found[3].replace(/\\(.)/g, "$1");
-      match(/[ \t,]*/y);
-    }
-    if (distinct) challenges.push([scheme, parameters]);
+  const challenges = [nobody()];
+  for (const [, name, word, quoted, scheme = "", token68] of field.matchAll(PART)) {
+    const last = challenges[challenges.length - 1];
+    if (!name) challenges.push([scheme.toLowerCase(), Object.create(null)], ...(token68 ? [nobody()] : []));
+    else if (name.toLowerCase() in last[1]) last[0] = "";
+    else last[1][name.toLowerCase()] = word ?? quoted.replace(/\\(.)/g, "$1");
   }
-  return challenges;
+  return challenges.filter(([scheme]) => scheme);
 }
 
 /** @param {Record<string, string>} parameters @returns {Challenge} */

@@ -18,7 +18,7 @@ export class Conversation {
   #asked = false;
 
   /** @param {import("../wallet/wallet.js").Wallet} wallet @param {Place} place */
-  constructor(wallet, { origin, servicePath, fetch = globalThis.fetch, timeout = 30_000 }) {
+  constructor(wallet, { origin, servicePath, fetch = globalThis.fetch, timeout = 60_000 }) {
     this.wallet = wallet;
     this.origin = origin;
     this.servicePath = servicePath;
@@ -32,9 +32,6 @@ export class Conversation {
 
   /** @type {Talk["call"]} */
   async call(path, { method = "GET", body, limit = MAX_REPLY } = {}) {
-    const patience = new AbortController();
-    const wait = () => setTimeout(() => patience.abort(), this.timeout);
-    let timer = wait();
     try {
       const response = await this.fetch(this.origin + path, {
         method,
@@ -43,10 +40,8 @@ export class Conversation {
         mode: "same-origin",
         redirect: "manual",
         cache: "no-cache", // an old answer has an old date, by which no clock may be set
-        signal: patience.signal,
+        signal: AbortSignal.timeout(this.timeout),
       });
-      clearTimeout(timer);
-      timer = wait();
       const { headers, type } = response;
       const seconds = Date.parse(headers.get("date") ?? "") / 1000;
       if (seconds && !headers.has("age")) this.clockOffset = Math.round(seconds - this.wallet.now());
@@ -56,16 +51,15 @@ export class Conversation {
         const { value } = await reader.read();
         if (!value) break;
         size += value.length;
-        if (size > limit) throw nonsense(`an answer has more than ${limit} bytes.`);
         chunks.push(value);
+        if (size <= limit) continue;
+        reader.cancel();
+        throw nonsense(`an answer has more than ${limit} bytes.`);
       }
       return { status: type === "opaqueredirect" ? 302 : response.status, headers, body: concat(...chunks) };
     } catch (error) {
       if (error instanceof SiteError) throw error;
       throw new SiteUnreachable("The site gave no complete answer. What was sent is kept and will be repeated; check the connection.");
-    } finally {
-      clearTimeout(timer);
-      patience.abort();
     }
   }
 

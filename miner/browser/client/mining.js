@@ -2,7 +2,7 @@
 
 import { fromHex, toBase64url, toHex } from "../bytes.js";
 import { tokenRequest } from "../tokens/structures.js";
-import { fields, isOk, nonsense, printable, read, refusal } from "./answers.js";
+import { fields, isOk, loaded, nonsense, printable, read, refusal } from "./answers.js";
 import { settleShare } from "./booking.js";
 import { encode } from "./conversation.js";
 import { checkOffer, readJob } from "./jobs.js";
@@ -55,7 +55,7 @@ export async function submitShare(talk, job, nonce, mix) {
     await talk.wallet.release(request, refused.cause, { signed: used.map(({ blindedMessage }) => toHex(blindedMessage)) });
     if (!key || !used.length || attempt === MAX_SKIPS) throw refused;
     // Another copy of this wallet is ahead of this one: catch up with it, and take what it has earned.
-    await (await import("./restore.js")).scanKey(talk, key, { start: used[0].counter });
+    await (await loaded(import("./restore.js"))).scanKey(talk, key, { start: used[0].counter });
   }
 }
 

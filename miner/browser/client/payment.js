@@ -1,9 +1,9 @@
 // Paying for what the site asks tickets for. Contracts stand in ./types.d.ts.
 
 import { toBase64url } from "../bytes.js";
-import { AlreadyDelivered, ForeignRequest, NotEnoughTickets, PaymentFailed, SiteProtocolError } from "../errors.js";
+import { ForeignRequest, PaymentFailed } from "../errors.js";
 import { choose } from "../wallet/selection.js";
-import { isObject, isOk, nonsense, printable, read, refusal } from "./answers.js";
+import { isOk, loaded, nonsense, printable, read, refusal } from "./answers.js";
 import { receiptIn, settleChange } from "./booking.js";
 import { findChallenge } from "./challenge.js";
 import { encode } from "./conversation.js";
@@ -12,16 +12,8 @@ import { encode } from "./conversation.js";
 /** @import { Challenge, Payments, Talk } from "./types" */
 
 const MAX_TRIES = 3;
-/** Times a payment is repeated while the site is busy with it, and the longest wait between two, in seconds. */
-const MAX_WAITS = 5;
-const LONGEST_WAIT = 30;
-/** Seconds after which an open payment is taken up again when its tickets are needed: the site's lease. */
-const STALE = 120;
 const NO_BODY = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
-
-/** @type {Payments["delivered"]} */
-export const delivered = (cause) =>
-  new AlreadyDelivered("This was paid, here or with another copy of this wallet; the change is in the wallet. To get it once more, pay again.", { cause });
+const mending = () => loaded(import("./mending.js"));
 
 /** Path and query of a link on this site, empty for any other. @param {Talk} talk @param {unknown} link */
 function pathOf({ origin }, link) {
@@ -86,14 +78,7 @@ async function prepare(talk, challenge, draft) {
         { now: talk.now() },
       );
     } catch (error) {
-      const short = error instanceof NotEnoughTickets;
-      const cure = short ? error.code : "keys";
-      const curable = short || error instanceof ForeignRequest || error instanceof SiteProtocolError;
-      if (!curable || mended.has(cure)) throw error;
-      mended.add(cure);
-      if (!short) await talk.keys({ refresh: true });
-      else if (cure === "too-many-tickets") await (await import("./exchange.js")).join(talk);
-      else await (await import("./recovery.js")).recover(talk, { olderThan: STALE });
+      await (await mending()).cure(talk, error, mended);
     }
   }
 }
@@ -119,15 +104,7 @@ async function redeem(talk, request) {
       await settleChange(talk, request, members);
       return members;
     }
-    const refused = refusal(reply);
-    if (refused.cause === "already-delivered" && isObject(refused.body.receipt)) {
-      await settleChange(talk, request, refused.body.receipt);
-      throw delivered(refused.cause);
-    }
-    if (refused.definite) return (await import("./recovery.js")).mend(talk, request, refused);
-    if (waits === MAX_WAITS || refused.status < 400) throw refused;
-    const seconds = Math.min(refused.retryAfter || 1, LONGEST_WAIT);
-    await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+    if (await (await mending()).mend(talk, request, refusal(reply), waits)) return null;
   }
 }
 

@@ -1,21 +1,14 @@
-// After an interruption or a refusal: what was sent without an answer is sent again, and what the site says is booked.
+// After an interruption: what was sent without an answer is sent again, and what the site says is booked.
 // Contracts stand in ./types.d.ts.
 
 import { toHex } from "../bytes.js";
-import { KeyMismatch, PaymentFailed, SiteError } from "../errors.js";
+import { KeyMismatch, SiteError } from "../errors.js";
 import { isObject, isOk, nonsense, read, refusal } from "./answers.js";
 import { settleChange, settleShare } from "./booking.js";
-import { delivered } from "./payment.js";
 import { scanKey, spentFile, storedSignatures } from "./restore.js";
 
 /** @import { HeldTicket, Output, PendingRequest, TicketKey } from "../types" */
 /** @import { Recovered, Recovery, Talk } from "./types" */
-
-/** Refusals that a fresh challenge, fresh keys or other tickets mend. Nothing was spent. */
-const MENDED = [
-  "challenge-expired", "challenge-altered", "price-changed", "key-not-signing", "output-already-signed", "payment-released",
-  "ticket-spent", "unknown-key",
-];
 
 /** @type {Recovery["recover"]} */
 export async function recover(talk, { olderThan = 0 } = {}) {
@@ -77,28 +70,6 @@ export async function reconcile(talk, request, refused) {
     await scanKey(talk, key, { start: Math.min(...group.map((output) => output.counter)) });
   }
   return null;
-}
-
-/** @type {Recovery["mend"]} */
-export async function mend(talk, request, refused) {
-  const { cause, detail } = refused;
-  const kept = await reconcile(talk, request, refused).catch((error) => {
-    if (error !== refused) throw error;
-    return null; // it calls tickets spent that it does not list: they stay in this request, others may do
-  });
-  // Whatever the site says, this payment has been taken.
-  if (kept) throw delivered(cause);
-  if (cause === "key-not-signing" || cause === "unknown-key") await talk.keys({ refresh: true });
-  if (MENDED.includes(cause)) return null;
-  const offered = new Set(request.inputs.map((ticket) => ticket.nonce));
-  const values = { spent: 0, pending: 0, detail };
-  for (const { nonce, state, value } of await talk.wallet.tickets()) {
-    if (offered.has(nonce) && (state === "spent" || state === "pending")) values[state] += value;
-  }
-  const { spent, pending } = values;
-  const kinds = `Of the tickets offered, those worth ${spent} are spent, and ${pending} are kept back until the site tells what became of them.`;
-  const left = spent || pending ? kinds : "The tickets are still yours.";
-  throw new PaymentFailed(`The site did not take the payment (${cause}): ${detail} ${left}`, { cause, values });
 }
 
 /** Book `request` as gone through; of its tickets, those that another copy of this wallet has spent are so marked. @param {Talk} talk @param {PendingRequest} request @param {Uint8Array[]} signatures */

@@ -5,7 +5,7 @@
 // in the wallet, and is repeated byte for byte by `recover`.
 
 import type { HeldTicket, Job, Output, PendingRequest, Service, Submission, TicketKey } from "../types";
-import type { AlreadyDelivered, SiteProtocolError, SiteRefused } from "../errors.js";
+import type { SiteProtocolError, SiteRefused } from "../errors.js";
 import type { Wallet } from "../wallet/wallet.js";
 
 export type Members = Record<string, unknown>;
@@ -40,6 +40,8 @@ export interface Fields {
 export interface Answers {
   /** The error for an answer that breaks the protocol; `what` is a sentence. */
   nonsense(what: string): SiteProtocolError;
+  /** A module that is loaded when it is needed. Throws SiteUnreachable: it could not be. */
+  loaded<T>(module: Promise<T>): Promise<T>;
   isObject(value: unknown): value is Members;
   fields(members: Members, name: string): Fields;
   /** The JSON object of a 2xx reply. Throws SiteRefused: it is none; SiteProtocolError. `name` begins a sentence. */
@@ -73,7 +75,7 @@ export interface Place {
   /** Path of the service document. */
   servicePath: string;
   fetch?: typeof globalThis.fetch;
-  /** Milliseconds until the head of an answer is there, and as many for its body: 30,000. */
+  /** Milliseconds until an answer is there, complete: 60,000. */
   timeout?: number;
 }
 
@@ -181,8 +183,6 @@ export interface Payments {
    * NotEnoughTickets; ForeignRequest: the payment would leave this service; SiteError: the outcome is unknown, and stays open.
    */
   pay(talk: Talk, challenge: Challenge | null, resource: string, most: number, label?: string): Promise<Paid>;
-  /** What is thrown where paying again would be paying twice; `cause` is the site's. */
-  delivered(cause: string): AlreadyDelivered;
   /** The payload of a credential. */
   payload(inputs: HeldTicket[], outputs: Output[]): Members;
 }
@@ -226,8 +226,17 @@ export interface Recovery {
    * request then stays open.
    */
   reconcile(talk: Talk, request: PendingRequest, refused: SiteRefused): Promise<HeldTicket[] | null>;
-  /** Book the refusal of a payment. Returns null when paying again may succeed; else throws PaymentFailed. */
-  mend(talk: Talk, request: PendingRequest, refused: SiteRefused): Promise<null>;
+}
+
+export interface Mending {
+  /** Do something about the `error` that has kept a payment from being written down: ask for the keys, join small tickets, see to open
+   * payments. Returns when choosing again may succeed; throws `error` where nothing helps, or what does is in `tried`, to which it is
+   * added. */
+  cure(talk: Talk, error: unknown, tried: Set<string>): Promise<void>;
+  /** Book the refusal of a payment that was sent `waits` times before. Returns false after a wait, to send it again; true when it was
+   * not taken and paying again may succeed. Throws PaymentFailed where it would not, or would be paying twice; SiteError: the outcome
+   * is unknown, and the payment stays open. */
+  mend(talk: Talk, request: PendingRequest, refused: SiteRefused, waits: number): Promise<boolean>;
 }
 
 export interface Restoring {
