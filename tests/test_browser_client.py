@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import threading
 import time
 import typing as t
 from collections.abc import Callable, Iterator
@@ -39,12 +40,9 @@ class Visitor:
     """A tab of its own profile, with `wallet` and `client` of a site."""
 
     def __init__(self, profile: Profile, site: LiveSite) -> None:
-        self.profile, self.site = profile, site
+        self.profile = profile
         self.tab: Tab = profile.tab(f"{site.url}/free")
-        self.prepare()
-
-    def prepare(self) -> None:
-        with self.site.app.app_context():
+        with site.app.app_context():
             assets = f"/ticketminer/assets/{current_assets().hash}/"
         self.tab.evaluate(f"await (async () => {{ const assets = {json.dumps(assets)};\n{PRELUDE} }})()")
 
@@ -419,6 +417,68 @@ def test_where_a_payment_leads_stays_on_the_site(
     fund(8)
     rewrite(shop, "/ticketminer/redeem", lambda members: {**members, "location": "https://evil.example/"})
     assert page("(await client.pay(await client.challenge('/report'), '/report', 3)).location") == "/report"
+
+
+# Tabs
+
+
+def begin(page: Visitor, expression: str) -> None:
+    """Start what `expression` does, without waiting for it; :func:`end` tells what became of it."""
+    page(f"void (globalThis.outcome = attempt(async () => ({expression})))")
+
+
+def end(page: Visitor) -> dict[str, t.Any]:
+    return t.cast(dict[str, t.Any], page("await outcome"))
+
+
+def test_two_tabs_buy_and_mine_at_once(page: Visitor, shop: LiveSite, fund: Callable[..., None]) -> None:
+    fund(4, 4)
+    other = Visitor(page.profile, shop)
+    begin(page, "await client.pay(await client.challenge('/report'), '/report', 3)")
+    begin(other, "await client.pay(await client.challenge('/premium/a'), '/premium/a', 2)")
+    assert (end(page)["value"]["change"], end(other)["value"]["change"]) == (1, 2)
+    for _ in range(3):
+        begin(page, "await mine()")
+        begin(other, "await mine()")
+        assert (end(page)["value"]["ticket"], end(other)["value"]["ticket"]) == (True, True)
+    assert (page.balance(), page.open(), shop.paid(), shop.unspent()) == (9, 0, 5, 9)
+
+
+def test_two_tabs_that_buy_the_same_pay_once(
+    page: Visitor, shop: LiveSite, fund: Callable[..., None]
+) -> None:
+    fund(4, 4)
+    other = Visitor(page.profile, shop)
+    page.lose("redeem")
+    page.fails("await client.pay(await client.challenge('/once'), '/once', 1)")
+    begin(page, "await client.pay(await client.challenge('/once'), '/once', 1)")
+    begin(other, "await client.pay(await client.challenge('/once'), '/once', 1)")
+    assert {end(page)["value"]["reference"], end(other)["value"]["reference"]} == {
+        page("(await wallet.history())[0].reference")
+    }
+    assert (page.balance(), page.open(), shop.paid()) == (7, 0, 1)
+
+
+def test_a_tab_that_dies_while_it_pays_loses_nothing(
+    page: Visitor, shop: LiveSite, fund: Callable[..., None]
+) -> None:
+    fund(8)
+    arrived = threading.Event()
+
+    def slow(response: Response) -> Response:
+        if request.path == "/ticketminer/redeem":
+            arrived.set()
+            time.sleep(1)
+        return response
+
+    shop.after = slow
+    begin(page, "await client.pay(await client.challenge('/report'), '/report', 3)")
+    assert arrived.wait(20)
+    page.tab.crash()
+    again = Visitor(page.profile, shop)
+    assert (again.balance(), again.open()) == (0, 1)
+    outcome = again("await client.recover()")
+    assert (outcome["value"], outcome["paid"], again.balance(), shop.paid()) == (5, ["GET /report"], 5, 3)
 
 
 # Challenges
