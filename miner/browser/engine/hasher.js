@@ -9,8 +9,9 @@ import { openKernel } from "./kernel.js";
 
 /** @typedef {{ id: number, work: import("./kernel.js").Work, start: bigint, count: bigint }} Part */
 
-const SLICE = 10, TELL = 250, STRETCH = 1000, LEAST_REST = 4; // milliseconds
-const CREDIT = 250; // milliseconds rested in advance that count; some clocks go by steps of 100
+const SLICE = 10, TELL = 250, LEAST_REST = 4, CREDIT = 250; // milliseconds; CREDIT: of rest in advance that counts
+const FINE = 3; // milliseconds; a clock with longer steps tells nothing of a slice
+const STALE = 2000, SMOOTH = 300; // milliseconds of hashing
 const { port1, port2 } = new MessageChannel();
 
 const told = { wasm: "", duty: 1, run: false, part: /** @type {Part | null} */ (null) };
@@ -18,15 +19,20 @@ const told = { wasm: "", duty: 1, run: false, part: /** @type {Part | null} */ (
 let kernel = null;
 let algorithm = "", part = told.part, next = 0n, left = 0n;
 let busy = false, wake = () => {};
-let clock = 0, toldAt = 0, owed = 0;
-/** Hashes that the engine has not been told of; those of the last second or two, and the milliseconds they took; nonces of a slice. */
-let fresh = 0, hashes = 0, milliseconds = 0, count = 1;
+let clock = 0, grain = Infinity, toldAt = 0, fresh = 0, count = 1;
+let owed = 0; // milliseconds that the work done is worth at this duty, less those that went by
+let pace = 0, unpaid = 0; // milliseconds of a hash, 0 while not known; hashes done till then
+/** The unbroken stretch of hashing by which the pace is taken next, from a step of the clock on, and how much was hashed since the last. */
+let edge = false, tried = 0, took = 0, stale = 0;
 
-/** Milliseconds since the last call. Readings adjoin, so that what a coarse clock takes from one it gives to the next. */
+/** Milliseconds since the last call, by a clock that may go by steps of 100. */
 function passed() {
   const before = clock;
   clock = performance.now();
-  return clock - before;
+  const time = clock - before;
+  if (time) grain = Math.min(grain, time);
+  owed = Math.max(owed - time, -CREDIT);
+  return time;
 }
 
 function tell() {
@@ -41,7 +47,7 @@ async function begin() {
     kernel = null;
     kernel = await openKernel((algorithm = work.algorithm), told.wasm);
     count = kernel.lanes;
-    hashes = milliseconds = 0;
+    pace = 0;
   }
   if (asked !== told.part) return;
   kernel.begin(work);
@@ -49,6 +55,19 @@ async function begin() {
   ({ start: next, count: left } = part);
   postMessage({ ready: kernel.kind, problem: kernel.problem });
   passed();
+}
+
+/** A slice of `done` hashes has lasted `time`. @param {number} done @param {number} time */
+function measure(done, time) {
+  stale += done * pace;
+  if (!edge) edge = time > 0;
+  else {
+    tried += done;
+    took += time;
+    if (!took || took < 3 * grain) return;
+    pace += (took / tried - pace) * (pace ? Math.min(1, took / SMOOTH) : 1);
+    tried = took = stale = 0;
+  }
 }
 
 /** @param {import("./kernel.js").Kernel} kernel @param {Part} part */
@@ -65,33 +84,35 @@ function slice(kernel, { id, work }) {
     tell();
     postMessage({ id, nonce, mix });
   }
-  const worked = Math.min(passed(), 1000); // longer ones were asleep with the device
-  owed += worked * (1 / told.duty - 1);
-  hashes += done;
-  milliseconds += worked;
-  const right = Math.min(2 * count, milliseconds ? (SLICE * hashes) / milliseconds : Infinity);
+  measure(done, Math.min(passed(), 1000)); // longer ones were asleep with the device
+  unpaid += done;
+  owed += (unpaid * pace) / told.duty;
+  if (pace) unpaid = 0;
+  const right = pace ? Math.min(1.5 * count + kernel.lanes, SLICE / pace) : edge ? count : 1.5 * count + kernel.lanes;
   count = Math.max(1, Math.floor(right / kernel.lanes)) * kernel.lanes;
-  if (milliseconds > STRETCH) (hashes /= 2), (milliseconds /= 2);
   if (clock - toldAt >= TELL || !left) tell();
   if (left) return;
   part = told.part = null;
   postMessage({ id, done: true });
 }
 
-/** Sleep off what is owed; where that is too little for a timer, only let messages in. */
+/** Sleep off what is owed; where that is too little for a timer, or the pace has to be taken, only let messages in. */
 async function rest() {
-  const sleeps = owed >= LEAST_REST;
+  const sleeps = told.duty < 1 && owed >= LEAST_REST && (grain <= FINE || stale < STALE);
   await new Promise((resolve) => {
     wake = () => resolve(0);
     if (sleeps) setTimeout(resolve, owed);
     else port2.postMessage(0);
   });
-  if (sleeps) owed = Math.max(owed - passed(), -CREDIT);
+  passed();
+  if (sleeps) (edge = grain <= FINE), (tried = took = 0);
 }
 
 async function run() {
   busy = true;
   passed();
+  owed = tried = took = 0;
+  edge = false;
   try {
     while (told.run && told.part)
       if (kernel && part && part === told.part) slice(kernel, part), await rest();
