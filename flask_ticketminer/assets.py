@@ -22,6 +22,7 @@ if t.TYPE_CHECKING:
 WORDS = "english.txt"
 """The words of BIP 39, one a line."""
 ELEMENT = "element/element.js"
+BANNER = "pages/banner.js"
 """Defines ``<ticket-miner>``."""
 FALLBACK = "en"
 """The language that every sentence is there in."""

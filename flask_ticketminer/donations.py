@@ -7,12 +7,14 @@ import typing as t
 from flask import Flask, Response, request
 from markupsafe import Markup
 
+from flask_ticketminer.assets import BANNER
 from flask_ticketminer.current import current_payment
 from flask_ticketminer.errors import BadAmount
 from flask_ticketminer.forsale import Gate
 from flask_ticketminer.gate import gated
 from flask_ticketminer.pages import page, part
 from flask_ticketminer.site import current_site
+from flask_ticketminer.widget import attributes, first
 from miner.tokens import CodecError, parse_amount
 
 STYLES = ("large-coffee", "large-lightbulb", "small-blue", "small-coffee")
@@ -56,15 +58,20 @@ def donate_banner(fund: str | None = None, style: str = "large-coffee", **texts:
     """Return a donation banner: ``{{ ticketminer_donate(fund="articles", style="large-coffee") }}``.
 
     :param style: one of ``large-coffee``, ``large-lightbulb``, ``small-blue``, ``small-coffee``.
-    :param texts: ``title`` and ``text`` to show instead of the fund's own; ``lang`` if it is not the visitor's language.
+    :param texts: ``title`` and ``text`` to show instead of the fund's own; ``lang`` if it is not the visitor's language;
+        ``nonce``, where the page's policy admits scripts by nonce.
     """
     if style not in STYLES:
         raise ValueError(f"{style!r} is no banner style; there are {', '.join(STYLES)}.")
     site = current_site()
     name, entry = site.fund(fund)
+    lang, offered = texts.get("lang"), site.settings.widget
     return part(
         "ticketminer/donate_banner.html",
-        lang=texts.get("lang"),
+        lang=lang,
+        miner=attributes(site, "donate", 0, None, name, lang) if offered else None,
+        script=site.asset_url(BANNER) if offered and first(BANNER) else None,
+        nonce=texts.get("nonce"),
         style=style,
         fund=name,
         title=texts.get("title", entry.title),

@@ -16,8 +16,8 @@ from miner.tokens import MAX_AMOUNT
 
 MODES = ("pay", "donate", "tickets")
 
-_LOADED = "ticketminer.element"
-"""Where the WSGI environment notes that the page loads the element already."""
+_LOADED = "ticketminer.scripts"
+"""Where the WSGI environment notes the scripts that the page loads already."""
 
 
 def widget(
@@ -65,8 +65,8 @@ def widget(
     return part(
         "ticketminer/widget.html",
         lang=lang,
-        attributes=_attributes(site, mode, amount, resource, name, lang) if offered else None,
-        script=site.asset_url(ELEMENT) if offered and _first() else None,
+        attributes=attributes(site, mode, amount, resource, name, lang) if offered else None,
+        script=site.asset_url(ELEMENT) if offered and first(ELEMENT) else None,
         nonce=nonce,
         mode=mode,
         amount=amount,
@@ -84,7 +84,7 @@ def register_widget(app: Flask) -> None:
     app.context_processor(lambda: {"ticketminer_widget": widget})
 
 
-def _attributes(
+def attributes(
     site: Site, mode: str, amount: int, resource: str | None, fund: str | None, lang: str | None
 ) -> dict[str, t.Any]:
     """Return the attributes of the element (``docs/browser.md``), of which None is left out."""
@@ -122,8 +122,9 @@ def _command(site: Site, mode: str, amount: int, resource: str | None, fund: str
     )
 
 
-def _first() -> bool:
-    """Return whether the current page has no element yet."""
-    first = _LOADED not in request.environ
-    request.environ[_LOADED] = True
-    return first
+def first(script: str) -> bool:
+    """Return whether the current page does not load `script` yet."""
+    loaded = request.environ.setdefault(_LOADED, set())
+    new = script not in loaded
+    loaded.add(script)
+    return new

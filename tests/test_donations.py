@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -65,7 +66,19 @@ def test_a_banner_is_a_plain_form(shop: Shop, style: str) -> None:
     with shop.app.test_request_context():
         banner = render_template_string("{{ ticketminer_donate(fund='articles', style=style) }}", style=style)
     assert 'action="/ticketminer/donate"' in banner
+    (script,) = re.findall("<script.*?</script>", banner)
+    assert re.fullmatch(
+        r'<script type="module" src="/ticketminer/assets/\w+/pages/banner\.js"></script>', script
+    )
+    assert "data-ticketminer-read" in banner
+
+
+def test_a_banner_has_no_script_where_the_page_miner_is_turned_off(make_site: Callable[..., Shop]) -> None:
+    site = make_site(TICKETMINER_WIDGET=False)
+    with site.app.test_request_context():
+        banner = render_template_string("{{ ticketminer_donate(fund='articles') }}")
     assert "<script" not in banner
+    assert "data-ticketminer" not in banner
 
 
 def test_a_banner_outlives_the_database_of_the_tickets(make_site: Callable[..., Shop]) -> None:

@@ -61,10 +61,19 @@ RECEIVE = (
 
 STATES: dict[str, tuple[dict[str, t.Any], Callable[[Page], t.Any]]] = {
     "page": ({"snapshot": {"notices": NOTICES}}, lambda page: page),
-    "page-open": ({"view": {"wordsSeen": True}}, go("document.querySelectorAll('details').forEach((d) => (d.open = true))")),
+    "page-open": (
+        {"view": {"wordsSeen": True}},
+        go("document.querySelectorAll('details').forEach((d) => (d.open = true))"),
+    ),
     "empty": ({"wallet": "empty"}, lambda page: page),
     "failed": (
-        {"snapshot": {"phase": "failed", "siteName": "", "problem": {"code": "storage-refused", "detail": ""}}},
+        {
+            "snapshot": {
+                "phase": "failed",
+                "siteName": "",
+                "problem": {"code": "storage-refused", "detail": ""},
+            }
+        },
         lambda page: page,
     ),
     "loading": ({"snapshot": {"phase": "loading"}}, lambda page: page),
@@ -89,17 +98,27 @@ STATES: dict[str, tuple[dict[str, t.Any], Callable[[Page], t.Any]]] = {
     "words": ({}, press("Show the words")),
     "words-shown": ({}, press("Show the words", "Show them now")),
     "restore": ({}, press("Restore from words")),
-    "restore-master": ({}, then(press("Restore from words"), fill("dialog textarea", TWELVE), press("Restore"))),
+    "restore-master": (
+        {},
+        then(press("Restore from words"), fill("dialog textarea", TWELVE), press("Restore")),
+    ),
     "restore-working": (
         {"answers": {"restore": {"never": True}}},
         then(press("Restore from words"), fill("dialog textarea", "able " * 24), press("Restore")),
     ),
-    "restored": ({}, then(press("Restore from words"), fill("dialog textarea", "able " * 24), press("Restore"))),
+    "restored": (
+        {},
+        then(press("Restore from words"), fill("dialog textarea", "able " * 24), press("Restore")),
+    ),
     "delete": ({}, press("Delete the wallet")),
     "delete-sure": ({}, press("Delete the wallet", "Go on without them")),
     "deleted": (
         {},
-        then(press("Delete the wallet", "Go on"), lambda page: page.locator("dialog input").check(), press("Delete the wallet")),
+        then(
+            press("Delete the wallet", "Go on"),
+            lambda page: page.locator("dialog input").check(),
+            press("Delete the wallet"),
+        ),
     ),
     "reset": ({}, press("Reset")),
 }

@@ -7,7 +7,7 @@ import { Locale } from "./locale.js";
 /** @typedef {import("../types.d.ts").Problem} Problem */
 /** @typedef {import("../types.d.ts").WalletView} WalletView */
 /** @typedef {import("../types.d.ts").Snapshot} Snapshot */
-/** @typedef {{ service: string, assets: URL, lang: string, root: HTMLElement | ShadowRoot, offer?: Record<string, string | undefined> }} Place
+/** @typedef {{ service: string, assets: URL, lang: string, root: HTMLElement | ShadowRoot, offer?: Record<string, string | number | null | undefined> }} Place
  * `root` is where dialogs go; `offer` has what the page knows of the site's offer already, as attributes of <ticket-miner> */
 /** @typedef {{ node: HTMLElement, draw: (view: WalletView, snapshot: Snapshot) => void }} Section a part of the wallet page */
 
