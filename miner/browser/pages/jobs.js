@@ -100,7 +100,8 @@ function row(context, id, now, away) {
       write(values.duration, locale.length(duration));
       write(values.donation, donation);
       write(values.tickets, t("jobs.count", { n: run.tickets }));
-      write(values.speed, running ? rate(speed) : t("jobs.over"));
+      write(values.speed, rate(speed));
+      /** @type {HTMLElement} */ (values.speed.parentElement).hidden = !running;
       write(values.average, rate(average));
       write(values.sent, t("jobs.count", { n: sent }));
       write(values.accepted, t("jobs.count", { n: run.accepted }));

@@ -71,6 +71,7 @@ function card(context) {
       write(state, t(`tickets.state.${group.state}`));
       const words = t(group.redeemUntil * 1000 < Date.now() ? "tickets.ended" : "tickets.ends",
         { when: locale.away(group.redeemUntil), day: locale.day(group.redeemUntil) });
+      ends.hidden = group.state === "spent" || group.state === "given";
       if (ends.textContent !== words) ends.replaceChildren(time(group.redeemUntil, words));
     },
   };

@@ -55,7 +55,7 @@ function earning(context) {
 
 /** @param {HTMLElement} main */
 async function start(main) {
-  const { service = "/ticketminer/", assets = "../", consent, consentText, algorithm, effort, about } = main.dataset;
+  const { service = "/ticketminer/", assets = "../", site = "", consent, consentText, algorithm, effort, about } = main.dataset;
   const context = await Context.open({
     service, assets: new URL(assets, import.meta.url), lang: document.documentElement.lang, root: document.body,
     offer: { consent, "consent-text": consentText, algorithm, effort, about },
@@ -72,7 +72,8 @@ async function start(main) {
     setTimeout(() => write(status, text), 50); // the same text twice is said twice
   };
   const trouble = h("div", { class: "ticketminer-problem", role: "alert", hidden: true });
-  const loading = h("p", { class: "ticketminer-lead ticketminer-loading", role: "status" }, t("loading"));
+  const waiting = h("p", { class: "ticketminer-lead", role: "status" }, t("loading"));
+  const loading = h("header", null, h("h1", null, t("title", { site })), waiting);
 
   async function keep() {
     const persisted = (await navigator.storage?.persist?.().catch(() => false)) ?? false;
@@ -98,7 +99,7 @@ async function start(main) {
   main.classList.add("ticketminer-wallet");
   main.lang = messages.lang;
   main.dir = messages.dir;
-  put(main, [trouble, loading, body, toast]);
+  put(main, [loading, trouble, body, toast]);
 
   /** @param {(typeof linked)[number]} name */
   function focus(name) {
@@ -153,7 +154,7 @@ async function start(main) {
   function complain(problem) {
     trouble.hidden = !problem;
     if (!problem) return;
-    loading.hidden = true;
+    waiting.hidden = true;
     put(trouble, [h("h2", null, t("trouble.title")), h("p", null, context.why(problem)),
       h("p", { class: "ticketminer-actions" }, problem.code === "updated" ? button(t("trouble.reload"), () => location.reload(), "main")
         : button(t("trouble.retry"), retry, "main"))]);
@@ -161,6 +162,7 @@ async function start(main) {
 
   function retry() {
     trouble.hidden = true;
+    waiting.hidden = false;
     if (!remote.failure) return void core.retry().catch(complain);
     leave();
     leave = remote.subscribe(hear);
