@@ -267,11 +267,18 @@ def test_what_does_not_exist_has_no_price(page: Visitor) -> None:
     assert page("await client.challenge('/free')") is None
 
 
-@pytest.mark.parametrize(
-    "link", ["//evil.example/x", "https://evil.example/", "javascript:alert(1)", "/\\evil.example/"]
-)
-def test_no_price_is_asked_elsewhere(page: Visitor, link: str) -> None:
-    assert page.fails("await client.challenge(args[0])", link).code == "foreign-request"
+ELSEWHERE = [
+    "//evil.example/x", "https://evil.example/", "javascript:alert(1)", "/\\evil.example/", "/\t/evil.example", "//[", "", "x",
+]  # fmt: skip
+
+
+def test_nothing_is_paid_elsewhere(page: Visitor, fund: Callable[..., None]) -> None:
+    fund(8)
+    page("globalThis.wanted = await client.challenge('/report')")
+    for link in ELSEWHERE:
+        assert page.fails("await client.challenge(args[0])", link).code == "foreign-request"
+        assert page.fails("await client.pay(wanted, args[0], 3)", link).code == "foreign-request"
+    assert (page.balance(), page.open()) == (8, 0)
 
 
 def test_a_payment_without_an_answer_is_settled_later(

@@ -15,17 +15,22 @@ const MAX_TRIES = 3;
 const NO_BODY = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
 const mending = () => loaded(import("./mending.js"));
 
-/** Path and query of a link on this site, empty for any other. @param {Talk} talk @param {unknown} link */
+/** Path and query of a link on this site, without spaces; empty for any other. @param {Talk} talk @param {unknown} link */
 function pathOf({ origin }, link) {
-  const url = `${link}`[0] === "/" && URL.canParse(`${link}`, origin) && new URL(`${link}`, origin);
-  return url && url.origin === origin ? url.pathname + url.search : "";
+  const url = /^\/(?![/\\])[^\s\p{Cc}]*$/u.test(`${link}`) && new URL(`${link}`, origin);
+  return url ? url.pathname + url.search : "";
+}
+
+/** The same of what is to be paid. @param {Talk} talk @param {string} resource */
+function pageOf(talk, resource) {
+  const path = pathOf(talk, resource);
+  if (path) return path;
+  throw new ForeignRequest("That is no page of this site, and tickets never leave the site that they belong to.");
 }
 
 /** @type {Payments["findPrice"]} */
 export async function findPrice(talk, resource) {
-  const path = pathOf(talk, resource);
-  if (!path) throw new ForeignRequest("That is no page of this site, and tickets never leave the site that they belong to.");
-  const reply = await talk.call(path, { method: "HEAD" });
+  const reply = await talk.call(pageOf(talk, resource), { method: "HEAD" });
   if (reply.status < 400) return null;
   const challenge = reply.status === 402 ? findChallenge(reply.headers.get("www-authenticate") ?? "") : null;
   if (challenge) return challenge;
@@ -34,7 +39,7 @@ export async function findPrice(talk, resource) {
 
 /** @type {Payments["pay"]} */
 export async function pay(talk, challenge, resource, most, label = "paid") {
-  const location = pathOf(talk, resource);
+  const location = pageOf(talk, resource);
   const named = `GET ${location}`;
   let request = (await talk.wallet.unanswered()).find((open) => open.kind === "payment" && open.resource === named);
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
