@@ -22,8 +22,9 @@ if t.TYPE_CHECKING:
 WORDS = "english.txt"
 """The words of BIP 39, one a line."""
 ELEMENT = "element/element.js"
-BANNER = "pages/banner.js"
 """Defines ``<ticket-miner>``."""
+BANNER = "pages/banner.js"
+"""Lets donation banners give from the balance."""
 FALLBACK = "en"
 """The language that every sentence is there in."""
 

@@ -19,6 +19,7 @@ import flask_ticketminer.assets as module
 from flask_ticketminer.assets import Assets, current_assets
 from flask_ticketminer.blueprints.assets import WORKERS
 from flask_ticketminer.site import current_site
+from miner.pow import ALGORITHMS
 
 MINER = pathlib.Path(__file__).parent.parent / "miner"
 
@@ -48,7 +49,7 @@ def test_every_file_of_the_page_miner_is_an_asset(assets: Assets) -> None:
     }
     kernels = {f"wasm/{file.name}" for file in (MINER / "pow" / "wasm").glob("*.wasm")}
     assert assets.files.keys() == browser | kernels | {"english.txt"}
-    assert len(kernels) == 10
+    assert {f"wasm/{name}.{kind}.wasm" for name in ALGORITHMS for kind in ("simd", "scalar")} <= kernels
 
 
 def test_types_of_files(app: Flask, assets: Assets) -> None:
