@@ -6,11 +6,14 @@ import { toProblem } from "./errors.js";
 import { Session } from "./session.js";
 
 const CALLS = new Set([
-  "open", "surroundings", "start", "pause", "resume", "stop", "retry", "limits", "price", "pay", "donate", "view", "send", "receive",
-  "words", "wordsSeen", "restore", "deleteRun", "reset", "wipe",
+  "open", "surroundings", "start", "pause", "resume", "stop", "retry", "limits", "price", "pay", "donate", "view", "send",
+  "receive", "words", "wordsSeen", "restore", "deleteRun", "reset", "wipe",
 ]);
 
-const session = new Session({ assets: new URL("./", import.meta.url), publish: (snapshot) => postMessage({ snapshot }) });
+const session = new Session({
+  assets: new URL("./", import.meta.url),
+  publish: (snapshot) => postMessage({ snapshot }),
+});
 
 addEventListener("message", async ({ data: { id, call, args } }) => {
   try {

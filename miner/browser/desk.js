@@ -1,5 +1,6 @@
 // What only the wallet page asks for: lists, gifts, backup words, and the ways to be rid of it all.
 
+import { SiteUnreachable } from "./errors.js";
 import { fromWords, toWords } from "./wallet/words.js";
 
 const LATEST_RUNS = 50;
@@ -39,6 +40,7 @@ export async function restore({ wallet, client, assets }, text) {
 
 /** The 2048 words of BIP 39. @param {URL} assets */
 async function list(assets) {
-  const reply = await fetch(new URL("english.txt", assets));
+  const reply = await fetch(new URL("english.txt", assets)).catch(() => null);
+  if (!reply?.ok) throw new SiteUnreachable("The list of backup words cannot be loaded. Go online and repeat.");
   return (await reply.text()).trim().split("\n");
 }

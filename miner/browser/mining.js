@@ -1,6 +1,7 @@
 // One stretch of mining as the wallet remembers it: engine, work, and the notes for the list of jobs.
 
 import { Engine } from "./engine/engine.js";
+import { EngineError } from "./errors.js";
 import { SiteWork } from "./work.js";
 
 const ALGORITHMS = ["yespower", "scrypt", "sha256d", "neoscrypt"];
@@ -25,7 +26,8 @@ export class Mining {
   /**
    * @param {{
    *   wallet: import("./wallet/wallet.js").Wallet, client: import("./client/client.js").SiteClient, assets: URL,
-   *   goal: import("./types.d.ts").Goal, algorithm: string, effort: number, consent: string, threads: number, duty: number,
+   *   goal: import("./types.d.ts").Goal, algorithm: string, effort: number, consent: string,
+   *   threads: number, duty: number,
    *   wanted: () => number, earned: (value: number) => Promise<void>, changed: () => void,
    *   notice: (code: import("./types.d.ts").NoticeCode, values?: Record<string, string | number>) => void,
    *   failed: (error: unknown) => void,
@@ -52,11 +54,14 @@ export class Mining {
         else if (kind === "scalar") notice("no-simd");
         changed();
       },
-      onproblem: (problem) => (problem.code === "fewer-threads" ? notice("fewer-threads", problem.values) : failed(problem)),
+      onproblem: ({ code, detail, values }) => {
+        if (code === "fewer-threads") notice(code, values);
+        else failed(new EngineError(detail, { code, values }));
+      },
     });
     this.work = new SiteWork({
-      client, engine: this.engine, algorithms: ALGORITHMS, effort, consent, donate: goal.kind === "donate", fund: goal.fund,
-      wanted, changed,
+      client, engine: this.engine, algorithms: ALGORITHMS, effort, consent, wanted, changed,
+      donate: goal.kind === "donate", fund: goal.fund,
       earned: async (value) => {
         this.tickets += value;
         await options.earned(value);
@@ -74,8 +79,8 @@ export class Mining {
     const { wallet, goal, algorithm, threads, duty } = this.options;
     const now = wallet.now();
     this.#run = await wallet.startRun({
-      algorithm, donation: goal.kind === "donate", fund: goal.fund, state: "running", started: now, updated: now, threads, duty,
-      hashes: 0, seconds: 0, accepted: 0, refused: 0, tickets: 0, rates: [],
+      algorithm, threads, duty, donation: goal.kind === "donate", fund: goal.fund,
+      state: "running", started: now, updated: now, hashes: 0, seconds: 0, accepted: 0, refused: 0, tickets: 0, rates: [],
     });
     this.#timer = setInterval(() => this.#tick(), TICK);
     await this.work.run();
@@ -104,8 +109,8 @@ export class Mining {
   async #note(state) {
     const { accepted, refused } = this.work.shares;
     await this.options.wallet.updateRun(this.#run, {
-      state, updated: this.options.wallet.now(), hashes: this.#hashes, seconds: Math.round(this.#seconds), accepted, refused,
-      tickets: this.tickets, rates: [...this.#rates],
+      state, updated: this.options.wallet.now(), accepted, refused, tickets: this.tickets,
+      hashes: this.#hashes, seconds: Math.round(this.#seconds), rates: [...this.#rates],
     });
   }
 }

@@ -1,36 +1,30 @@
-// What the views steer: one wallet, one site, one miner, and the snapshot that tells how they are.
+// What the views steer: one wallet, one site, one miner.
 
+import { Board } from "./board.js";
 import { SiteClient } from "./client/client.js";
 import { Turn } from "./engine/turn.js";
-import { EngineError, PaymentFailed, toProblem } from "./errors.js";
+import { EngineError, PaymentFailed } from "./errors.js";
 import { Mining } from "./mining.js";
 import { Wallet } from "./wallet/wallet.js";
 
-/** @typedef {import("./types.d.ts").Snapshot} Snapshot */
 /** @typedef {import("./types.d.ts").Goal} Goal */
+/** @typedef {import("./types.d.ts").Snapshot} Snapshot */
 
 const MOST_THREADS = 8;
 const BACKUP_PROMPT = 8;
 const CLOCK_TOLERANCE = 300;
+const RENEW_WITHIN = 7 * 86_400;
 const ABANDONED = 30; // seconds after which a run that is called running was interrupted
-const FRESH = 3000; // milliseconds for which another tab's snapshot counts
 
 export class Session {
-  /** @type {Snapshot} */
-  snapshot = {
-    phase: "loading", reasons: [], notices: [], problem: null, goal: null, siteName: "", consentVersion: "",
-    balance: 0, missing: 0, earned: 0, given: 0, algorithm: null, effort: null, rate: null, kernel: null,
-    threads: 1, maxThreads: 1, duty: 0.5, job: null, shares: { accepted: 0, refused: 0, pending: 0 },
-    secondsPerTicket: null, secondsLeft: null, location: null, battery: "unknown", saveData: null, persisted: null,
-  };
   /** @type {import("./types.d.ts").Limits} */
   settings = { threads: 1, duty: 0.5, pauseOnBattery: true, pauseOnHidden: true, notifications: false };
-  /** @type {import("./types.d.ts").Surroundings} */
-  #around = { hidden: false, online: true, battery: "unknown", saveData: null, persisted: null, cores: 2 };
-  #service = "";
   // Set by #open, which everything waits for.
   wallet = /** @type {Wallet} */ (/** @type {unknown} */ (null));
   client = /** @type {SiteClient} */ (/** @type {unknown} */ (null));
+  /** @type {import("./types.d.ts").Surroundings} */
+  #around = { hidden: false, online: true, battery: "unknown", saveData: null, persisted: null, cores: 2 };
+  #service = "";
   /** @type {Promise<Snapshot> | null} */
   #opening = null;
   /** @type {Mining | null} */
@@ -40,20 +34,24 @@ export class Session {
   /** Whether the turn has been asked for and could be here. */
   #asked = false;
   #userPause = false;
-  /** @type {Map<string, import("./types.d.ts").Notice>} */
-  #notices = new Map();
-  /** @type {Set<string | null>} */
+  /** What earlier pages have paid for, as this one found out. @type {Set<string | null>} */
   #paid = new Set();
-  /** @type {BroadcastChannel | null} */
-  #channel = null;
-  /** @type {{ at: number, snapshot: Snapshot } | null} */
-  #other = null;
-  #told = false;
 
   /** @param {{ assets: URL, publish: (snapshot: Snapshot) => void }} options `assets`: where core.js came from */
   constructor({ assets, publish }) {
     this.assets = assets;
-    this.publish = publish;
+    /** @type {Board} */
+    this.board = new Board(publish, () => ({ mining: this.#mining, wanted: this.#wanted(), limits: this.#shown() }));
+  }
+
+  /** @returns {Snapshot} */
+  get snapshot() {
+    return this.board.snapshot;
+  }
+
+  #shown() {
+    const { threads, duty, pauseOnBattery } = this.settings;
+    return { threads, duty, pauseOnBattery };
   }
 
   // Opening
@@ -63,7 +61,7 @@ export class Session {
     this.#around.cores = cores;
     return (this.#opening ??= this.#open(service).catch((error) => {
       this.#opening = null;
-      throw this.#fail(error);
+      throw this.board.fail(error);
     }));
   }
 
@@ -71,9 +69,8 @@ export class Session {
   async #open(service) {
     this.#service = service;
     const { cores } = this.#around;
-    Object.assign(this.snapshot, { phase: "loading", problem: null, maxThreads: Math.max(1, cores) });
     this.settings.threads = Math.min(MOST_THREADS, Math.max(1, Math.floor(cores / 2)));
-    this.#changed();
+    this.board.show({ phase: "loading", problem: null, maxThreads: Math.max(1, cores) });
     this.wallet = await Wallet.open(service);
     Object.assign(this.settings, await this.wallet.setting("limits"));
     this.client = new SiteClient(this.wallet, { origin: self.location.origin, servicePath: service });
@@ -85,42 +82,36 @@ export class Session {
       algorithm: algorithm && algorithm.name,
       effort: algorithm && algorithm.expectedHashes,
     });
-    this.#listen();
+    this.board.listen(service, () => this.#count());
     await this.#recover();
     const offset = Math.abs(this.client.clockOffset);
-    if (offset > CLOCK_TOLERANCE) this.#notice("clock-wrong", { seconds: offset });
+    if (offset > CLOCK_TOLERANCE) this.board.notice("clock-wrong", { seconds: offset });
     const perThread = await this.wallet.setting(`rate:${this.snapshot.algorithm}`);
     const { threads, duty } = this.settings;
-    if (perThread && algorithm) this.snapshot.secondsPerTicket = algorithm.expectedHashes / (perThread * threads * duty);
+    const rate = perThread * threads * duty;
+    if (rate && algorithm) this.snapshot.secondsPerTicket = algorithm.expectedHashes / rate;
     await this.#count();
-    this.snapshot.phase = "idle";
-    this.#changed();
+    this.board.show({ phase: "idle" });
     return this.snapshot;
   }
 
-  /** Send again what an earlier page left without an answer, before anything else. */
+  /** Send again what an earlier page left without an answer, before anything else; swap tickets that near their end. */
   async #recover() {
     for (const run of await this.wallet.runs(1))
       if (run.state === "running" && run.updated < this.wallet.now() - ABANDONED)
         await this.wallet.updateRun(run.id, { state: "interrupted" });
     const open = await this.wallet.unanswered();
-    if (!open.length) return;
-    const outcome = await this.client.recover({ olderThan: 0 });
-    if (outcome.value) this.#notice("recovered", { amount: outcome.value });
-    const left = new Set((await this.wallet.unanswered()).map((request) => request.id));
-    for (const { id, kind, resource } of open) if (kind === "payment" && !left.has(id)) this.#paid.add(resource);
-  }
-
-  #listen() {
-    if (this.#channel) return;
-    this.#channel = new BroadcastChannel(`ticketminer:${this.#service}`);
-    this.#channel.onmessage = async ({ data }) => {
-      if (data.snapshot) {
-        this.#other = { at: performance.now(), snapshot: data.snapshot };
-        setTimeout(() => this.#changed(), FRESH + 100);
-      } else await this.#count();
-      this.#changed();
-    };
+    if (open.length) {
+      const { value } = await this.client.recover({ olderThan: 0 });
+      if (value) this.board.notice("recovered", { amount: value });
+      const latest = await this.wallet.history(open.length);
+      for (const { resource } of open)
+        if (latest.some(({ kind, detail }) => kind === "paid" && detail === resource)) this.#paid.add(resource);
+    }
+    const soon = this.wallet.now() + RENEW_WITHIN;
+    const tickets = await this.wallet.tickets();
+    if (tickets.some(({ state, redeemUntil }) => state === "available" && redeemUntil < soon))
+      await this.client.renew().catch(() => {}); // they are still good, and the next page tries again
   }
 
   // Mining
@@ -129,19 +120,20 @@ export class Session {
   async start(goal, version) {
     await this.#ready();
     await this.stop();
-    if (version !== this.snapshot.consentVersion)
-      throw this.#fail(new EngineError("The site has changed what it asks for. Load the page again.", { code: "consent-changed" }));
-    Object.assign(this.snapshot, { goal, earned: 0, given: 0, problem: null, location: null, phase: "starting" });
-    this.snapshot.shares = { accepted: 0, refused: 0, pending: 0 };
+    if (version !== this.snapshot.consentVersion) {
+      const message = "The site has changed what it asks for. Load the page again.";
+      throw this.board.fail(new EngineError(message, { code: "consent-changed" }));
+    }
     this.#userPause = false;
-    this.#changed();
+    const shares = { accepted: 0, refused: 0, pending: 0 };
+    this.board.show({ goal, earned: 0, given: 0, shares, problem: null, location: null, phase: "starting" });
     try {
       if (goal.kind === "pay" && !(await this.#costs(goal))) return;
       await this.#count();
       if (this.#wanted() <= 0) await this.#reached();
       else await this.#mine(goal);
     } catch (error) {
-      throw this.#fail(error);
+      throw this.board.fail(error);
     }
   }
 
@@ -164,15 +156,15 @@ export class Session {
     const stopped = async (error) => {
       if (this.#mining !== mining) return; // it has ended, and what could not be sent is in the wallet
       await this.#close(mining, "stopped");
-      this.#fail(error);
+      this.board.fail(error);
     };
     const mining = new Mining({
-      wallet: this.wallet, client: this.client, assets: this.assets, goal, algorithm: algorithm ?? "", effort: effort ?? 1,
-      consent: consentVersion, threads: this.settings.threads, duty: this.settings.duty,
+      wallet: this.wallet, client: this.client, assets: this.assets, goal, consent: consentVersion,
+      algorithm: algorithm ?? "", effort: effort ?? 1, threads: this.settings.threads, duty: this.settings.duty,
       wanted: () => this.#wanted(),
       earned: (value) => this.#earned(value),
-      changed: () => this.#changed(),
-      notice: (code, values) => this.#notice(code, values),
+      changed: () => this.board.changed(),
+      notice: (code, values) => this.board.notice(code, values),
       failed: stopped,
     });
     this.#mining = mining;
@@ -198,16 +190,15 @@ export class Session {
   /** @param {number} value */
   async #earned(value) {
     this.snapshot[this.snapshot.goal?.kind === "donate" ? "given" : "earned"] += value;
-    await this.#balanceChanged();
+    await this.#recount();
     if (this.#wanted() <= 0) await this.#reached();
   }
 
   async #reached() {
     const { goal } = this.snapshot;
     if (this.#mining) await this.#close(this.#mining, "finished");
-    else this.snapshot.phase = "idle";
+    else this.board.show({ phase: "idle" });
     if (goal?.kind === "pay") await this.pay(/** @type {string} */ (goal.resource), goal.amount);
-    this.#changed();
   }
 
   /** @param {Mining} mining @param {"stopped" | "finished"} state */
@@ -216,8 +207,7 @@ export class Session {
     this.#mining = null;
     this.#turn?.release();
     await mining.end(state);
-    Object.assign(this.snapshot, { job: null, rate: null, phase: "idle", reasons: [] });
-    this.#changed();
+    this.board.show({ job: null, rate: null, phase: "idle", reasons: [] });
   }
 
   async pause() {
@@ -237,15 +227,14 @@ export class Session {
   async retry() {
     this.#mining?.work.retry();
     if (!this.#opening) await this.open({ service: this.#service, cores: this.#around.cores });
-    else if (this.snapshot.phase === "failed") Object.assign(this.snapshot, { phase: "idle", problem: null });
-    this.#changed();
+    else if (this.snapshot.phase === "failed") this.board.show({ phase: "idle", problem: null });
   }
 
   /** @param {import("./types.d.ts").Surroundings} now */
   async surroundings(now) {
     Object.assign(this.#around, now);
-    Object.assign(this.snapshot, { battery: now.battery, saveData: now.saveData, persisted: now.persisted });
-    if (now.persisted) this.#notices.delete("storage-temporary");
+    this.board.show({ battery: now.battery, saveData: now.saveData, persisted: now.persisted });
+    if (now.persisted) this.board.dismiss("storage-temporary");
     if (now.online) this.#mining?.work.retry();
     this.#settle();
   }
@@ -279,78 +268,27 @@ export class Session {
       if (this.#turn?.held && !this.snapshot.reasons.length) this.#mining.engine.go();
       else void this.#mining.engine.halt();
     }
-    this.#changed();
+    this.board.changed();
   }
-
-  // The snapshot
 
   async #count() {
-    this.snapshot.balance = await this.wallet.balance();
-    if (this.snapshot.balance >= BACKUP_PROMPT && !(await this.wallet.setting("backup-seen"))) this.#notice("words-unseen");
-    if (this.snapshot.balance > 0 && this.#around.persisted === false) this.#notice("storage-temporary");
-    else this.#notices.delete("storage-temporary");
+    const { wallet, board } = this;
+    const balance = await wallet.balance();
+    board.show({ balance });
+    if (balance >= BACKUP_PROMPT && !(await wallet.setting("backup-seen"))) board.notice("words-unseen");
+    if (balance > 0 && this.#around.persisted === false) board.notice("storage-temporary");
+    else board.dismiss("storage-temporary");
   }
 
-  async #balanceChanged() {
+  async #recount() {
     await this.#count();
-    this.#channel?.postMessage({ changed: true });
-    this.#changed();
-  }
-
-  /** @param {import("./types.d.ts").NoticeCode} code @param {Record<string, string | number>} [values] */
-  #notice(code, values) {
-    this.#notices.set(code, { code, values });
-    this.#changed();
-  }
-
-  /** Show `error`, and return it. @param {unknown} error */
-  #fail(error) {
-    Object.assign(this.snapshot, { phase: "failed", problem: toProblem(error) });
-    this.#changed();
-    return error;
+    this.board.spread();
   }
 
   /** @param {string} location */
   #arrived(location) {
-    Object.assign(this.snapshot, { phase: "paid", location });
-    this.#changed();
-  }
-
-  /** Publish, once after all that changes now. */
-  #changed() {
-    if (this.#told) return;
-    this.#told = true;
-    setTimeout(() => {
-      this.#told = false;
-      this.#draw();
-      this.publish(this.snapshot);
-      if (this.#mining) this.#channel?.postMessage({ snapshot: this.snapshot });
-    });
-  }
-
-  #draw() {
-    const shot = this.snapshot;
-    const mining = this.#mining;
-    const wanted = this.#wanted();
-    Object.assign(shot, { threads: this.settings.threads, duty: this.settings.duty, missing: wanted === Infinity ? 0 : wanted });
-    shot.notices = [...this.#notices.values()];
-    if (mining) {
-      const { job, shares, searched, notice } = mining.work;
-      if (notice) shot.notices.push(notice);
-      shot.kernel = mining.kernel;
-      shot.rate = mining.engine.rate || null;
-      shot.job = job && { value: job.value, expectedHashes: job.expectedHashes, searched };
-      shot.shares = { ...shares };
-      if (shot.rate && shot.effort) shot.secondsPerTicket = shot.effort / shot.rate;
-      if (shot.reasons.includes("elsewhere")) shot.phase = "observing";
-      else shot.phase = shot.reasons.length ? "paused" : shot.rate ? "mining" : "starting";
-    }
-    if (shot.phase === "idle" || shot.phase === "observing") {
-      const other = this.#other && performance.now() - this.#other.at < FRESH ? this.#other.snapshot : null;
-      if (!mining) shot.phase = other ? "observing" : "idle";
-      shot.rate = other && other.rate;
-    }
-    shot.secondsLeft = shot.secondsPerTicket && wanted !== Infinity ? shot.secondsPerTicket * wanted : null;
+    this.#paid.delete(`GET ${location}`); // what was paid for once opens once
+    this.board.show({ phase: "paid", location });
   }
 
   // Paying, and the wallet
@@ -365,8 +303,7 @@ export class Session {
   /** @param {string} resource @param {number} most */
   async pay(resource, most) {
     await this.#ready();
-    Object.assign(this.snapshot, { phase: "paying", problem: null });
-    this.#changed();
+    this.board.show({ phase: "paying", problem: null });
     try {
       const challenge = this.#paid.has(`GET ${resource}`) ? null : await this.client.challenge(resource);
       const nothing = { location: resource, amount: 0, change: 0, reference: "" };
@@ -374,9 +311,9 @@ export class Session {
       this.#arrived(paid.location);
       return paid;
     } catch (error) {
-      throw this.#fail(error);
+      throw this.board.fail(error);
     } finally {
-      await this.#balanceChanged();
+      await this.#recount();
     }
   }
 
@@ -408,8 +345,7 @@ export class Session {
   async wordsSeen() {
     await this.#ready();
     await this.wallet.setSetting("backup-seen", this.wallet.now());
-    this.#notices.delete("words-unseen");
-    this.#changed();
+    this.board.dismiss("words-unseen");
   }
 
   /** @param {string} words */
@@ -435,7 +371,6 @@ export class Session {
     await this.stop();
     await this.wallet.wipe();
     this.#opening = null;
-    this.#notices.clear();
     await this.open({ service: this.#service, cores: this.#around.cores });
   }
 
@@ -445,7 +380,7 @@ export class Session {
     try {
       return await act();
     } finally {
-      await this.#balanceChanged();
+      await this.#recount();
     }
   }
 

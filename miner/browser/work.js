@@ -1,6 +1,6 @@
-// One stretch of mining: jobs are fetched before they are needed, shares sent one after another, and what cannot be sent waits.
+// What is searched and sent: jobs are fetched before they are needed, shares sent one after another.
 
-import { EngineError, SiteProtocolError, SiteRefused, SiteUnreachable } from "./errors.js";
+import { SiteProtocolError, SiteRefused, SiteUnreachable } from "./errors.js";
 
 /** @typedef {import("./types.d.ts").Job} Job */
 
@@ -18,8 +18,8 @@ const power = (limit) => 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, limit
 /**
  * Keeps the engine busy for one goal. `run()` ends when `stop()` was called and rejects when nothing more is to be had.
  *
- * `wanted()` tells how many more tickets are (Infinity: no limit); `earned(value)` is called for each accepted share, `changed()`
- * whenever something is to be shown.
+ * `wanted()` tells how many more tickets are (Infinity: no limit); `earned(value)` is called for each accepted share,
+ * `changed()` whenever something is to be shown.
  */
 export class SiteWork {
   /** @type {Job | null} */
@@ -32,7 +32,8 @@ export class SiteWork {
 
   /** @type {{ job: Job, nonce: bigint, mix: Uint8Array | null }[]} */
   #found = [];
-  #unanswered = false;
+  /** Values of the shares that wait for an answer. @type {number[]} */
+  #unanswered = [];
   #stopped = false;
   #held = false;
   #wake = () => {};
@@ -46,8 +47,8 @@ export class SiteWork {
 
   /**
    * @param {{
-   *   client: import("./client/client.js").SiteClient, engine: import("./engine/engine.js").Engine, algorithms: string[], effort: number,
-   *   consent: string, donate: boolean, fund: string | null,
+   *   client: import("./client/client.js").SiteClient, engine: import("./engine/engine.js").Engine,
+   *   algorithms: string[], effort: number, consent: string, donate: boolean, fund: string | null,
    *   wanted: () => number, earned: (value: number) => Promise<void>, changed: () => void,
    * }} options
    */
@@ -61,14 +62,14 @@ export class SiteWork {
       if (this.job && now >= this.#expiresAt) this.#drop();
       if (this.#found.length) await this.#submit();
       else if (now < this.#retryAt) await this.#sleep(this.#retryAt - now);
-      else if (this.#unanswered) await this.#repeat();
+      else if (this.#unanswered.length) await this.#repeat();
       else if (this.#due(now)) await this.#fetch();
       else await this.#sleep(1000);
     }
     while (this.#found.length) await this.#submit();
   }
 
-  /** Search no further; run() sends what was found and ends. What then has no answer stays in the wallet for the next start. */
+  /** Search no further; run() sends what was found and ends. What then has no answer stays in the wallet. */
   stop() {
     this.#stopped = true;
     this.#drop();
@@ -118,7 +119,8 @@ export class SiteWork {
     if (this.options.wanted() - this.#value() <= 0) return false;
     if (!this.job || now >= this.#renewAt) return true;
     const best = this.#best();
-    return best !== this.#asked && (best < this.#asked / 2 || best > this.#asked) && now - this.#fetchedAt > SHORTEST_ASK;
+    const other = best > this.#asked || best < this.#asked / 2;
+    return other && now - this.#fetchedAt > SHORTEST_ASK;
   }
 
   async #fetch() {
@@ -152,7 +154,8 @@ export class SiteWork {
     try {
       const answer = await this.options.client.submit(share.job, share.nonce, share.mix);
       this.#answered();
-      if (!answer.accepted) this.#refused(share.job, new SiteProtocolError("The site takes work and accepts no share."));
+      if (!answer.accepted)
+        this.#refused(share.job, new SiteProtocolError("The site takes work and accepts no share. Tell its operator."));
       else {
         this.shares.accepted++;
         this.#refusals = 0;
@@ -162,12 +165,12 @@ export class SiteWork {
     } catch (error) {
       if (error instanceof SiteRefused && error.definite) this.#refused(share.job, error);
       else {
-        this.#unanswered = true; // written down: it is sent again by #repeat, or by the next page
+        this.#unanswered.push(share.job.value); // written down: it is sent again by #repeat, or by the next page
         this.#failed(error);
       }
     } finally {
       this.#found.shift();
-      this.shares.pending = this.#found.length + Number(this.#unanswered);
+      this.shares.pending = this.#found.length + this.#unanswered.length;
       this.options.changed();
     }
   }
@@ -176,11 +179,12 @@ export class SiteWork {
     try {
       const outcome = await this.options.client.recover({ olderThan: 0 });
       if (outcome.pending) throw new SiteUnreachable(outcome.problems[0] ?? "The site gave no answer.");
-      this.#unanswered = false;
+      const settled = this.#unanswered.splice(0).slice(0, outcome.settled);
       this.shares.pending = this.#found.length;
-      this.shares.accepted += outcome.settled;
+      this.shares.accepted += settled.length;
       this.#answered();
-      await this.options.earned(outcome.value);
+      // A share that was given away brings no ticket.
+      await this.options.earned(this.options.donate ? settled.reduce((sum, value) => sum + value, 0) : outcome.value);
     } catch (error) {
       this.#failed(error);
     }
@@ -206,8 +210,8 @@ export class SiteWork {
 
   /** Wait and try again where that can help, else give up. @param {unknown} error */
   #failed(error) {
-    const undecided = error instanceof SiteUnreachable || error instanceof SiteProtocolError || (error instanceof SiteRefused && !error.definite);
-    if (!undecided || error instanceof EngineError) throw error;
+    const open = error instanceof SiteRefused && !error.definite;
+    if (!open && !(error instanceof SiteUnreachable) && !(error instanceof SiteProtocolError)) throw error;
     this.#failures++;
     if (error instanceof SiteProtocolError && this.#failures >= TOO_MUCH_NONSENSE) throw error;
     const backoff = Math.min(MAX_BACKOFF, 1000 * 2 ** (this.#failures - 1)) * (0.75 + Math.random() / 2);
