@@ -1,0 +1,4 @@
+// A worker that hears nothing once it has begun.
+addEventListener("message", () => {
+  for (;;);
+});
