@@ -109,6 +109,8 @@ export interface Remote {
   owner: object | null;
   /** Calls are answered, or rejected with a `Problem`. */
   readonly core: Core;
+  /** Ask the browser to keep the wallet when space runs short, because the visitor wishes it; the core learns the answer. */
+  persist(): Promise<void>;
   /** Call `listener` at every snapshot and failure, and now where there is a core already; else start it. Returns what ends that:
    * the core stops and ends a second after its last listener has left. */
   subscribe(listener: (remote: Remote) => void): () => void;

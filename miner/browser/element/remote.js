@@ -26,7 +26,7 @@ function make(assets, service) {
   const waiting = new Map();
   /** @type {Worker | null} */
   let worker = null;
-  let around = { persist() {}, stop() {} };
+  let around = { persist: async (/** @type {boolean} */ _ = false) => {}, stop() {} };
   let last = 0;
 
   const ask = (/** @type {string} */ call, /** @type {unknown[]} */ args) => new Promise((resolve, reject) => {
@@ -45,7 +45,7 @@ function make(assets, service) {
     worker.onmessage = ({ data: { id, result, problem, snapshot } }) => {
       if (snapshot) {
         remote.snapshot = snapshot;
-        if (snapshot.earned) around.persist();
+        if (snapshot.earned) void around.persist();
         tell();
       }
       const [resolve, reject] = waiting.get(id) ?? [];
@@ -85,6 +85,7 @@ function make(assets, service) {
     core: new Proxy(/** @type {any} */ ({}), {
       get: (_, call) => (call === "then" ? undefined : (/** @type {unknown[]} */ ...args) => ask(String(call), args)),
     }),
+    persist: () => around.persist(true),
     subscribe(listener) {
       listeners.add(listener);
       if (worker) listener(remote);

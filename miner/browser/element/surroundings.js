@@ -1,7 +1,7 @@
 // What only the page can see, for the core. Unknown stays unknown: most browsers tell of neither battery nor data saver.
 
 /**
- * Call `tell` now and on every change, until `stop()`. `persist()` asks the browser, once, to keep the wallet when space runs short.
+ * Call `tell` now and on every change, until `stop()`. `persist()` asks the browser, once or `again`, to keep the wallet when space runs short.
  *
  * @param {(now: import("../types.d.ts").Surroundings) => void} tell
  */
@@ -43,7 +43,7 @@ export function watch(tell) {
   look();
   void keep("persisted");
   return {
-    persist: () => asked || now.persisted || ((asked = true), keep("persist")),
+    persist: async (again = false) => void ((asked && !again) || now.persisted || ((asked = true), await keep("persist"))),
     stop: () => ended.abort(),
   };
 }

@@ -9,6 +9,24 @@ import { button, save } from "./forms.js";
 
 const KINDS = ["mined", "donated", "paid", "exchanged", "renewed", "sent", "received", "restored"];
 const FIRST = 10;
+const TOGETHER = 900; // seconds between two shares of one row
+
+/**
+ * Entries as rows: tickets that were earned one after the other are one.
+ * @param {HistoryEntry[]} entries the newest first @returns {(HistoryEntry & { since: number })[]}
+ */
+export function rows(entries) {
+  /** @type {(HistoryEntry & { since: number })[]} */
+  const found = [];
+  for (const entry of entries) {
+    const last = found[found.length - 1];
+    if (last && entry.kind === "mined" && last.kind === "mined" && last.since - entry.at < TOGETHER) {
+      last.amount += entry.amount;
+      last.since = entry.at;
+    } else found.push({ ...entry, since: entry.at });
+  }
+  return found;
+}
 
 /** @param {Context} context @returns {import("./context.js").Section} */
 export function history(context) {
@@ -29,13 +47,18 @@ export function history(context) {
   /** @param {HistoryEntry} entry */
   const said = ({ kind, amount, detail }) =>
     t(KINDS.includes(kind) ? `history.${kind}` : "history.other", { n: amount, kind }) + (detail ? ` · ${detail.replace(/^GET /, "")}` : "");
+  /** @param {HistoryEntry & { since: number }} entry */
+  const when = ({ at, since }) => {
+    const [from, to] = [locale.moment(since), locale.moment(at)];
+    return from === to ? to : t("history.between", { from, to });
+  };
   /** @param {HistoryEntry} entry */
   const line = (entry) =>
     `${locale.moment(entry.at)}  ${said(entry)}${entry.reference ? `  ${t("receipt.reference")}: ${entry.reference}` : ""}`;
-  /** @param {HistoryEntry} entry */
+  /** @param {HistoryEntry & { since: number }} entry */
   const row = (entry) => h("li", { "data-kind": entry.kind },
     h("p", null, said(entry)),
-    h("p", { class: "ticketminer-quiet" }, time(entry.at, locale.moment(entry.at)),
+    h("p", { class: "ticketminer-quiet" }, time(entry.at, when(entry)),
       ...(entry.reference ? [" · ", `${t("receipt.reference")}: `, h("code", null, entry.reference)] : [])));
   let drawn = "";
 
@@ -50,12 +73,13 @@ export function history(context) {
       drawn = now;
       entries = view.history;
       site = view.service.siteName;
-      list.replaceChildren(...entries.slice(0, FIRST).map(row));
-      rest.replaceChildren(...entries.slice(FIRST).map(row));
+      const shown = rows(entries);
+      list.replaceChildren(...shown.slice(0, FIRST).map(row));
+      rest.replaceChildren(...shown.slice(FIRST).map(row));
       none.hidden = entries.length > 0;
       download.hidden = !entries.length;
-      more.hidden = entries.length <= FIRST;
-      write(summary, t("history.more", { n: entries.length - FIRST }));
+      more.hidden = shown.length <= FIRST;
+      write(summary, t("history.more", { n: shown.length - FIRST }));
     },
   };
 }

@@ -76,13 +76,9 @@ async function start(main) {
   const loading = h("header", null, h("h1", null, t("title", { site })), waiting);
 
   async function keep() {
-    const persisted = (await navigator.storage?.persist?.().catch(() => false)) ?? false;
+    await remote.persist();
+    const persisted = await navigator.storage?.persisted?.().catch(() => false);
     context.announce(t(persisted ? "settings.kept-now" : "settings.kept-refused"));
-    const { battery = "unknown", saveData = null } = remote.snapshot ?? {};
-    await core.surroundings({
-      battery, saveData, persisted, hidden: document.visibilityState === "hidden", online: navigator.onLine,
-      cores: navigator.hardwareConcurrency || 2,
-    });
     await context.refresh();
   }
 
