@@ -9,7 +9,7 @@ import { seedId, ticketSecrets } from "./seed.js";
 import { got, under } from "./store.js";
 
 /** @import { HeldTicket, Output, PendingRequest, TicketKey } from "../types" */
-/** @import { CounterRow, OutputRow, RequestRow, Requests, SeedRow, Slot, Tables, TicketRow } from "./types" */
+/** @import { OutputRow, RequestRow, Requests, Slot, Tables, TicketRow } from "./types" */
 
 /** Unsigned counters in a row after which a restoring wallet stops looking. */
 export const SCAN_GAP = 64;
@@ -53,37 +53,33 @@ export async function advance({ counters }, seedId, keyId, following, above = 0)
 }
 
 /** @type {Requests["begin"]} */
-export async function begin(store, draft, plan, compose, { adopt, now, created }) {
-  /** @type {Map<string, Output>} */
-  const made = new Map();
+export async function begin({ read, write }, draft, plan, compose, { adopt, now, created }) {
   // A transaction ends while anything else is awaited. So secrets are derived between two, and all starts over when
   // another tab has taken a ticket or a counter meanwhile.
   for (;;) {
-    const { inputs, keys, seed, slots } = await store.read(async (tables) => {
+    const { inputs, keys, slots } = await read(async (tables) => {
       const { inputs, keys } = plan(await free(tables, now));
       if (!(await takable(tables, inputs, adopt))) {
         throw new TicketsTaken("Some of these tickets are being spent or have been. Look at the balance, then repeat.");
       }
-      const [seed] = await seedsOf(tables);
-      return { inputs, keys, seed, slots: await slotsFor(tables, seed, keys) };
+      return { inputs, keys, slots: await slotsFor(tables, keys) };
     });
     /** @type {Output[]} */
     const outputs = [];
-    for (const { name, key, counter, row } of slots) {
-      const output = made.get(name) ?? (row ? fromRow(row, key) : await derive(seed.seed, key, counter));
-      made.set(name, output);
-      outputs.push(output);
+    for (const { seed, key, counter, row } of slots) {
+      outputs.push(row ? fromRow(row, key) : await derive(seed.seed, key, counter));
     }
     const row = { ...draft, created, body: compose(inputs, outputs) };
-    const begun = await store.write(async (tables) => {
-      const again = await slotsFor(tables, (await seedsOf(tables))[0], keys);
+    const begun = await write(async (tables) => {
+      const again = await slotsFor(tables, keys);
       const taken = await takable(tables, inputs, adopt);
-      if (!taken || again.some(({ name }, i) => name !== slots[i].name)) return null;
+      const late = again.some(({ seed, counter }, i) => seed.id !== slots[i].seed.id || counter !== slots[i].counter);
+      if (late || !taken) return null;
       const id = /** @type {number} */ (await got(tables.requests.add(row)));
       for (const ticket of taken) tables.tickets.put({ ...ticket, state: "pending", request: id });
       for (const [position, { key, ...output }] of outputs.entries()) {
         const { keyId } = key;
-        await advance(tables, seed.id, keyId, output.counter + 1);
+        await advance(tables, output.seedId, keyId, output.counter + 1);
         tables.outputs.put({ ...output, keyId, request: id, position, inverse: fromBigInt(output.inverse, 256) });
       }
       return loaded(tables, { ...row, id });
@@ -113,18 +109,6 @@ export async function settle(tables, { id, outputs }, tokens) {
   return true;
 }
 
-/** @type {Requests["release"]} */
-export async function release(tables, id, spent, signed) {
-  if (!(await finish(tables, id))) return;
-  for (const row of await held(tables, "request", id)) {
-    tables.tickets.put({ ...row, state: spent.has(row.nonce) ? "spent" : "available", request: null });
-  }
-  for (const row of await outputsOf(tables, id)) {
-    if (signed.has(toHex(row.blindedMessage))) tables.outputs.delete([row.seedId, row.keyId, row.counter]);
-    else tables.outputs.put({ ...row, request: null });
-  }
-}
-
 /** @type {Requests["add"]} */
 export async function add({ tickets }, { key: { keyId, value, redeemUntil }, ...rest }) {
   if (await got(tickets.getKey([keyId, rest.nonce]))) return false;
@@ -144,20 +128,21 @@ export async function trim(table, most) {
   if (extra > 0) for (const key of await got(table.getAllKeys(null, extra))) table.delete(key);
 }
 
-/** @type {(tables: Tables, seed: SeedRow, keys: TicketKey[]) => Promise<Slot[]>} counters for outputs of `keys` */
-async function slotsFor({ counters, outputs }, { id }, keys) {
+/** @type {(tables: Tables, keys: TicketKey[]) => Promise<Slot[]>} counters for outputs of `keys` */
+async function slotsFor(tables, keys) {
+  const [seed] = await seedsOf(tables);
+  const mine = under(seed.id);
   /** @type {Map<string, {next: number, signed: number}>} */
-  const lines = new Map((await got(counters.getAll(under(id)))).map((row) => [row.keyId, row]));
+  const lines = new Map((await got(tables.counters.getAll(mine))).map((row) => [row.keyId, row]));
   /** @type {OutputRow[]} */
-  const refused = (await got(outputs.getAll(under(id)))).filter((row) => row.request === null);
+  const refused = (await got(tables.outputs.getAll(mine))).filter((row) => row.request === null);
   return keys.map((key) => {
     const line = lines.get(key.keyId) ?? { next: 0, signed: 0 };
     lines.set(key.keyId, line);
     // What was refused is never replaced by another message; asked for again, it leaves no gap that ends a restore.
     const at = line.next - line.signed < REUSE_GAP ? -1 : refused.findIndex((row) => row.keyId === key.keyId);
     const [row] = at < 0 ? [] : refused.splice(at, 1);
-    const counter = row ? row.counter : line.next++;
-    return { name: [id, key.keyId, counter].join(), key, counter, row };
+    return { seed, key, counter: row ? row.counter : line.next++, row };
   });
 }
 
@@ -184,11 +169,11 @@ async function loaded(tables, row) {
   return { ...row, inputs: await held(tables, "request", row.id), outputs };
 }
 
-/** @param {Tables} tables @param {number} request @returns {Promise<OutputRow[]>} */
-const outputsOf = ({ outputs }, request) => got(outputs.index("request").getAll(request));
+/** @type {Requests["outputsOf"]} */
+export const outputsOf = ({ outputs }, request) => got(outputs.index("request").getAll(request));
 
-/** Forget a request, whose number is not given again; whether it was open. @param {Tables} tables @param {number} id */
-async function finish({ requests }, id) {
+/** @type {Requests["finish"]} */
+export async function finish({ requests }, id) {
   const open = await got(requests.getKey(id));
   requests.delete(id);
   return open !== undefined;

@@ -132,9 +132,9 @@ export interface OutputRow {
 export interface TicketRow extends HeldTicket {
   source: number | null;
 }
-/** A counter to use; with a row, that of an output that was refused. `name` tells seed, key and counter. */
+/** A counter to use; with a row, that of an output that was refused. */
 export interface Slot {
-  name: string;
+  seed: SeedRow;
   key: TicketKey;
   counter: number;
   row?: OutputRow;
@@ -181,6 +181,7 @@ export interface Requests {
   unanswered(tables: Tables): Promise<PendingRequest[]>;
   /** File the tickets that the outputs have become; what was handed over is spent. False: another tab was first. */
   settle(tables: Tables, request: PendingRequest, tokens: Uint8Array[]): Promise<boolean>;
-  /** Free the tickets but the `spent` ones, keep the outputs but the `signed` ones. Nothing, when another tab was first. */
-  release(tables: Tables, id: number, spent: Set<string>, signed: Set<string>): Promise<void>;
+  /** Forget a request, whose number is never given again; whether it was open. */
+  finish(tables: Tables, id: number): Promise<boolean>;
+  outputsOf(tables: Tables, request: number): Promise<OutputRow[]>;
 }

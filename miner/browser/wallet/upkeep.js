@@ -1,8 +1,8 @@
-// What a wallet does seldom, loaded when it does: another seed, tickets found by a restore, tickets given away.
+// What a wallet does seldom, loaded when it does: refusals, gifts, restores, another seed.
 
 import { toHex } from "../bytes.js";
 import { NotEnoughTickets, WrongWords } from "../errors.js";
-import { add, advance, free, jot, seedsOf } from "./requests.js";
+import { add, advance, finish, free, held, jot, outputsOf, seedsOf } from "./requests.js";
 import { SEED_SIZE, seedId } from "./seed.js";
 import { choose } from "./selection.js";
 import { got, under } from "./store.js";
@@ -81,5 +81,24 @@ export function markSpent(write, { keyId }, spent) {
     const gone = rows.filter((row) => row.state === "available" && spent(row.nonce));
     for (const row of gone) tickets.put({ ...row, state: "spent" });
     return gone.length;
+  });
+}
+
+/**
+ * @param {Store["write"]} write @param {number} id of a request
+ * @param {Iterable<string>} [spentNonces] @param {Iterable<string>} [signedMessages]
+ */
+export function release(write, id, spentNonces, signedMessages) {
+  const spent = new Set(spentNonces);
+  const signed = new Set(signedMessages);
+  return write(async (tables) => {
+    if (!(await finish(tables, id))) return;
+    for (const row of await held(tables, "request", id)) {
+      tables.tickets.put({ ...row, state: spent.has(row.nonce) ? "spent" : "available", request: null });
+    }
+    for (const row of await outputsOf(tables, id)) {
+      if (signed.has(toHex(row.blindedMessage))) tables.outputs.delete([row.seedId, row.keyId, row.counter]);
+      else tables.outputs.put({ ...row, request: null });
+    }
   });
 }

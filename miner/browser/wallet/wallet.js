@@ -3,7 +3,7 @@
 
 import { CodecError } from "../errors.js";
 import { pin } from "./keyring.js";
-import { begin, complete, free, held, jot, release, seedsOf, settle, trim, unanswered } from "./requests.js";
+import { begin, complete, free, held, jot, seedsOf, settle, trim, unanswered } from "./requests.js";
 import { SEED_SIZE, seedId } from "./seed.js";
 import { got, openStore } from "./store.js";
 
@@ -97,8 +97,7 @@ function methods({ read, write, close, wipe }, now) {
         return held(tables, "source", id);
       });
     },
-    release: ({ id }, _, { spent, signed } = {}) =>
-      write((tables) => release(tables, id, new Set(spent), new Set(signed))),
+    release: async ({ id }, _, { spent, signed } = {}) => (await upkeep()).release(write, id, spent, signed),
     unanswered: () => read(unanswered),
 
     setting: (name) => read((tables) => got(tables.settings.get(name))),
