@@ -42,8 +42,10 @@ export class Dialog {
     this.show(...nodes);
     this.context.place.root.appendChild(this.element);
     this.element.showModal();
+    this.#release = this.context.remote.subscribe(() => {}); // the core may have no other view, and would end under the visitor's hands
     return this;
   }
+  #release = () => {};
   /** @type {Element | null} */
   #opener = null;
 
@@ -102,6 +104,7 @@ export class Dialog {
   }
 
   #leave() {
+    this.#release();
     this.element.remove();
     const opener = /** @type {HTMLElement | null} */ (this.#opener);
     if (opener?.isConnected) opener.focus();
