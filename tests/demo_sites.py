@@ -22,6 +22,7 @@ from werkzeug.wrappers import Response
 import demo_donation
 import demo_shop
 from flask_ticketminer.mint.audit import audit
+from flask_ticketminer.mint.spent import SpentFiles
 from flask_ticketminer.mint.statistics import fund_total, statistics
 from flask_ticketminer.testing.wallets import fill
 from miner import Wallet
@@ -287,6 +288,10 @@ class DemoSite:
         with Wallet.open(file) as wallet:
             fill(wallet, self._site, origin or self.url, amount)
             return wallet.send(origin or self.url, amount)
+
+    def publish_spent_at_once(self) -> None:
+        """Let the lists of spent tickets name what was spent a moment ago."""
+        self._site.spent_files = SpentFiles(self._site.database, self._site.keys, kept=0)
 
     @property
     def _site(self) -> t.Any:

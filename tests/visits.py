@@ -76,8 +76,12 @@ class WalletPage:
 
     def press(self, key: str, **values: object) -> None:
         """Click the button that carries a message, in the dialog if one is open."""
-        place = DIALOG if self.tab.has(DIALOG) else "main"
-        self.tab.click(f"{place} >>> button", "=" + said(key, **values))
+        name = "=" + said(key, **values)
+        behind = f"body:not(:has({DIALOG})) main"
+        place = self.tab.until(
+            lambda: next((p for p in (DIALOG, behind) if self.tab.has(f"{p} >>> button", name)), None), name
+        )
+        self.tab.click(f"{place} >>> button", name)
 
     def balance(self) -> int:
         """Return the number on the page."""
@@ -125,3 +129,14 @@ def fund(profile: Profile, site: DemoSite, tickets: int, at: str | None = None) 
 def original(name: str) -> bytes:
     """Return a picture as whoever has bought it gets it."""
     return (ORIGINALS / f"{name}.png").read_bytes()
+
+
+def walk_to(tab: Tab, wanted: str) -> None:
+    """Press Tab until something has the focus."""
+    seen = []
+    for _ in range(60):
+        tab.press("Tab")
+        seen.append(tab.focused())
+        if seen[-1] == wanted:
+            return
+    raise AssertionError(f"{wanted} is not among {seen}")
