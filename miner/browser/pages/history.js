@@ -47,18 +47,13 @@ export function history(context) {
   /** @param {HistoryEntry} entry */
   const said = ({ kind, amount, detail }) =>
     t(KINDS.includes(kind) ? `history.${kind}` : "history.other", { n: amount, kind }) + (detail ? ` · ${detail.replace(/^GET /, "")}` : "");
-  /** @param {HistoryEntry & { since: number }} entry */
-  const when = ({ at, since }) => {
-    const [from, to] = [locale.moment(since), locale.moment(at)];
-    return from === to ? to : t("history.between", { from, to });
-  };
   /** @param {HistoryEntry} entry */
   const line = (entry) =>
     `${locale.moment(entry.at)}  ${said(entry)}${entry.reference ? `  ${t("receipt.reference")}: ${entry.reference}` : ""}`;
   /** @param {HistoryEntry & { since: number }} entry */
   const row = (entry) => h("li", { "data-kind": entry.kind },
     h("p", null, said(entry)),
-    h("p", { class: "ticketminer-quiet" }, time(entry.at, when(entry)),
+    h("p", { class: "ticketminer-quiet" }, time(entry.at, locale.span(entry.since, entry.at)),
       ...(entry.reference ? [" · ", `${t("receipt.reference")}: `, h("code", null, entry.reference)] : [])));
   let drawn = "";
 

@@ -21,6 +21,11 @@ export class Locale {
     return new Intl.DateTimeFormat(this.#locales, { dateStyle: "medium", timeStyle: "short" }).format(at * 1000);
   }
 
+  /** "12 Dec 2026, 14:05 – 14:09". @param {number} from @param {number} to */
+  span(from, to) {
+    return new Intl.DateTimeFormat(this.#locales, { dateStyle: "medium", timeStyle: "short" }).formatRange(from * 1000, to * 1000);
+  }
+
   /** "in 9 days", "in 5 hours", "2 days ago". @param {number} at @param {number} [now] */
   away(at, now = Date.now() / 1000) {
     const seconds = at - now;
