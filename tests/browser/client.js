@@ -1,4 +1,4 @@
-// What tests/test_browser_client.py does in a page: `visit` opens wallet and client, `solve` works, `line` is the way to the site.
+// What tests/test_browser_client.py does in a page: `visit` opens wallet and client, `line` is the way to the site.
 
 const load = (name) => import(`${assets}${name}`);
 const { Wallet } = await load("wallet/wallet.js");
@@ -6,7 +6,7 @@ const { SiteClient } = await load("client/client.js");
 const { toProblem } = await load("errors.js");
 const { toHex } = await load("bytes.js");
 
-/** Faults of the line: {path: "before" (nothing arrives), "after" (the answer is lost) or a Response to take its place}. */
+/** `faults`: [path, "before" (nothing arrives), "after" (the answer is lost) or the problem to answer instead]. */
 const line = { faults: [], sent: [] };
 
 const faulty = async (url, options) => {
@@ -29,7 +29,8 @@ let skew = 0;
 const visit = async (name = "wallet", timeout = 20000) => {
   globalThis.wallet?.close();
   globalThis.wallet = await Wallet.open(name, { now: () => Date.now() / 1000 + skew });
-  globalThis.client = new SiteClient(wallet, { origin: location.origin, servicePath: "/ticketminer/", fetch: faulty, timeout });
+  const place = { origin: location.origin, servicePath: "/ticketminer/", fetch: faulty, timeout };
+  globalThis.client = new SiteClient(wallet, place);
 };
 
 const sha256 = async (data) => new Uint8Array(await crypto.subtle.digest("SHA-256", data));
@@ -61,5 +62,6 @@ const attempt = async (work) => {
     return { error: { ...toProblem(error), name: error.name } };
   }
 };
-Object.assign(globalThis, { Wallet, SiteClient, load, line, visit, solve, mine, values, adopt, attempt, toHex, setSkew: (seconds) => (skew = seconds) });
+const setSkew = (seconds) => (skew = seconds);
+Object.assign(globalThis, { load, line, visit, solve, mine, values, adopt, attempt, toHex, setSkew });
 await visit();

@@ -1,4 +1,4 @@
-// Reading a site's answers strictly. Contracts stand in ./types.d.ts.
+// Reading a site's answers strictly. Contracts: ./types.d.ts.
 
 import { fromHex, fromUtf8 } from "../bytes.js";
 import { SiteProtocolError, SiteRefused, SiteUnreachable } from "../errors.js";
@@ -9,7 +9,8 @@ const JSON_TYPES = ["application/json", "application/problem+json", "application
 const PATH = /^\/(?:[\w.~!$&'()*+,;=:@%{}-]+(?:\/[\w.~!$&'()*+,;=:@%{}-]*)*)?$/;
 
 /** @type {Answers["nonsense"]} */
-export const nonsense = (what) => new SiteProtocolError(`The site answered nonsense: ${what} Nothing was lost; try again later.`);
+export const nonsense = (what) =>
+  new SiteProtocolError(`The site answered nonsense: ${what} Nothing was lost; try again later.`);
 
 /** @type {Answers["loaded"]} */
 export const loaded = (module) =>
@@ -50,7 +51,8 @@ export function refusal({ status, headers, body }) {
     problem = read({ status: 200, headers, body }, "");
   } catch {}
   const cause = `${problem.cause}`;
-  const unsaid = status < 400 ? "It redirects, and tickets are never taken along. Load the page again." : "Try again later.";
+  const unsaid =
+    status < 400 ? "It redirects, and tickets are never taken along. Load the page again." : "Try again later.";
   const after = /^\d{1,9}$/.exec(headers.get("retry-after") ?? "");
   const retryAfter = after && Math.min(Number(after[0]), 86_400);
   const known = problem.cause && /^[a-z\d][a-z\d-]{0,63}$/.test(cause) ? cause : `http-${status}`;
@@ -59,7 +61,11 @@ export function refusal({ status, headers, body }) {
 
 /** @type {Answers["printable"]} */
 export const printable = (text, limit = 200) =>
-  `${text ?? ""}`.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_C}]+/gu, " ").trim().slice(0, limit).replace(/\p{Cs}/u, "");
+  `${text ?? ""}`
+    .replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_C}]+/gu, " ")
+    .trim()
+    .slice(0, limit)
+    .replace(/\p{Cs}/u, "");
 
 /** @type {Answers["fields"]} */
 export function fields(members, name) {
@@ -71,12 +77,15 @@ export function fields(members, name) {
   /** @type {Fields} */
   const reader = {
     members,
-    text: (key, limit = 4096) => get(key, "a short text", (value) => typeof value === "string" && value.length <= limit),
+    text: (key, limit = 4096) =>
+      get(key, "a short text", (value) => typeof value === "string" && value.length <= limit),
     integer: (key, low = 0, high = Number.MAX_SAFE_INTEGER) =>
       get(key, `from ${low} to ${high}`, (value) => Number.isSafeInteger(value) && value >= low && value <= high),
     hex: (key, size) => fromHex(members[key], size, `${name}.${key}`),
-    items: (key, most) => get(key, `a list of at most ${most}`, (value) => Array.isArray(value) && value.length <= most),
-    objects: (key, most, read) => reader.items(key, most).map((item) => read(fields({ [key]: item }, name).nested(key))),
+    items: (key, most) =>
+      get(key, `a list of at most ${most}`, (value) => Array.isArray(value) && value.length <= most),
+    objects: (key, most, read) =>
+      reader.items(key, most).map((item) => read(fields({ [key]: item }, name).nested(key))),
     nested: (key) => fields(get(key, "an object", isObject), key),
     path: (key) => get(key, "a path here", (value) => PATH.test(reader.text(key, 512)) && !value.includes("/../")),
     optional: (key, read) => (members[key] == null ? null : read(key)),

@@ -1,4 +1,4 @@
-// Booking what the site answered: signatures become tickets, receipts close payments. Contracts stand in ./types.d.ts.
+// Booking what the site answered: signatures become tickets, receipts close payments. Contracts: ./types.d.ts.
 
 import { fromBase64url } from "../bytes.js";
 import { fields, nonsense, printable } from "./answers.js";
@@ -8,9 +8,13 @@ import { fields, nonsense, printable } from "./answers.js";
 /** @type {Booking["settleShare"]} */
 export async function settleShare({ wallet }, request, { accepted, token_response: response }) {
   if (accepted === true && (request.outputs.length || response == null)) {
-    return wallet.settle(request, request.outputs.map(() => fromBase64url(response, 256, "token_response")));
+    return wallet.settle(
+      request,
+      request.outputs.map(() => fromBase64url(response, 256, "token_response")),
+    );
   }
-  if (accepted !== false) throw nonsense("a share was answered with neither yes nor no, or with a ticket that nobody asked for.");
+  if (accepted !== false)
+    throw nonsense("a share was answered with neither yes nor no, or with a ticket that nobody asked for.");
   await wallet.release(request, "not-accepted");
   return [];
 }
@@ -32,4 +36,5 @@ export function parseAmount(text) {
 }
 
 /** @type {Booking["receiptIn"]} */
-export const receiptIn = (members) => fields(members, "answer").optional("receipt", fields(members, "answer").nested)?.members ?? members;
+export const receiptIn = (members) =>
+  fields(members, "answer").optional("receipt", fields(members, "answer").nested)?.members ?? members;

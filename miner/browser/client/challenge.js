@@ -1,4 +1,4 @@
-// Reading `WWW-Authenticate`, and the Payment scheme in it. Contracts stand in ./types.d.ts.
+// Reading `WWW-Authenticate`, and the Payment scheme in it. Contracts: ./types.d.ts.
 
 import { fromBase64url } from "../bytes.js";
 import { decode, fields, nonsense } from "./answers.js";
@@ -9,7 +9,7 @@ import { parseAmount } from "./booking.js";
 const HEADERS = ["Authorization", "Payment-Authorization"];
 const ECHO = ["id", "realm", "method", "intent", "request", "expires", "digest", "opaque", "header", "description"];
 const WORD = "([!#$%&'*+.^`|~\\w-]+)";
-/** A parameter (name, word or quoted text), a scheme with a token68 or without, or what is neither, up to the next comma. */
+/** A parameter (name, word or quoted text), a scheme (with a token68), or what is neither, up to the next comma. */
 const PART = new RegExp(
   `[ \\t,]*(?:${WORD}[ \\t]*=[ \\t]*(?:${WORD}|"([^"\\\\]*(?:\\\\.[^"\\\\]*)*)")[ \\t]*(?=,|$)|` +
     `${WORD}(?:[ \\t]+([\\w.~+/-]+=*[ \\t]*(?=,|$))?|(?=,)|$)|[^,]+)`,
@@ -21,7 +21,8 @@ const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 export function findChallenge(field) {
   for (const [scheme, parameters] of parseChallenges(field)) {
     const { method, intent = "charge", header = HEADERS[0] } = parameters;
-    if (scheme === "payment" && method === "ticket" && intent === "charge" && HEADERS.includes(header)) return readChallenge(parameters);
+    if (scheme === "payment" && method === "ticket" && intent === "charge" && HEADERS.includes(header))
+      return readChallenge(parameters);
   }
   return null;
 }
@@ -44,9 +45,19 @@ export function parseChallenges(field) {
 /** @param {Record<string, string>} parameters @returns {Challenge} */
 function readChallenge(parameters) {
   const { id, realm, intent, expires = null, digest = null } = parameters;
-  const request = fields(decode(fromBase64url(parameters.request, undefined, "request"), "The request for payment"), "request");
+  const request = fields(
+    decode(fromBase64url(parameters.request, undefined, "request"), "The request for payment"),
+    "request",
+  );
   const amount = parseAmount(request.members.amount);
-  if (!id || !realm || !intent || request.members.currency !== "ticket" || !amount || (expires !== null && !DATE.test(expires))) {
+  if (
+    !id ||
+    !realm ||
+    !intent ||
+    request.members.currency !== "ticket" ||
+    !amount ||
+    (expires !== null && !DATE.test(expires))
+  ) {
     throw nonsense("the request for payment names no amount of tickets, or lacks something.");
   }
   const details = request.nested("methodDetails");

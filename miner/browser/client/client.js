@@ -1,4 +1,4 @@
-// The site, as its visitor's wallet talks to it. What is seldom needed is loaded when it is. Contracts stand in ./types.d.ts.
+// The site, as its visitor's wallet talks to it; what is seldom needed loads when it is. Contracts: ./types.d.ts.
 
 import { loaded } from "./answers.js";
 import { Conversation } from "./conversation.js";

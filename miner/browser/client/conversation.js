@@ -1,4 +1,4 @@
-// A conversation with the site: requests within bounds, its service document, pinned keys and clock. Contracts: ./types.d.ts.
+// A conversation with the site: bounded requests, service document, pinned keys, clock. Contracts: ./types.d.ts.
 
 import { concat, utf8 } from "../bytes.js";
 import { SiteError, SiteUnreachable } from "../errors.js";
@@ -47,7 +47,7 @@ export class Conversation {
       if (seconds && !headers.has("age")) this.clockOffset = Math.round(seconds - this.wallet.now());
       const chunks = [];
       let size = 0;
-      for (const reader = response.body?.getReader(); reader; ) {
+      for (const reader = response.body?.getReader(); reader;) {
         const { value } = await reader.read();
         if (!value) break;
         size += value.length;
@@ -59,7 +59,9 @@ export class Conversation {
       return { status: type === "opaqueredirect" ? 302 : response.status, headers, body: concat(...chunks) };
     } catch (error) {
       if (error instanceof SiteError) throw error;
-      throw new SiteUnreachable("The site gave no complete answer. What was sent is kept and will be repeated; check the connection.");
+      throw new SiteUnreachable(
+        "The site gave no complete answer. What was sent is kept and will be repeated; check the connection.",
+      );
     }
   }
 
@@ -70,7 +72,8 @@ export class Conversation {
 
   /** @type {Talk["service"]} */
   async service({ refresh = false } = {}) {
-    if (!this.#service || refresh) this.#service = readService(read(await this.call(this.servicePath), "The service document"));
+    if (!this.#service || refresh)
+      this.#service = readService(read(await this.call(this.servicePath), "The service document"));
     return this.#service;
   }
 

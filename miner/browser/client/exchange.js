@@ -1,5 +1,5 @@
 // Swapping tickets with the site that made them: split, join, renew, give away, and take over a gift.
-// Contracts stand in ./types.d.ts.
+// Contracts: ./types.d.ts.
 
 import { toHex } from "../bytes.js";
 import { ForeignRequest, SiteRefused, TicketsTaken, WalletError } from "../errors.js";
@@ -25,13 +25,17 @@ const CHOICES = 3;
 
 /** @type {Exchanges["exchange"]} */
 export async function exchange(talk, tickets, values, { label = "exchanged", adopt = false } = {}) {
-  if (total(tickets) !== values.reduce((sum, value) => sum + value, 0)) throw new RangeError("An exchange keeps the value.");
+  if (total(tickets) !== values.reduce((sum, value) => sum + value, 0))
+    throw new RangeError("An exchange keeps the value.");
   const { limits, links } = await talk.service();
   if (tickets.length > limits.inputs || values.length > Math.min(limits.outputs, Math.max(16, tickets.length))) {
     throw new WalletError("That is too much for one exchange; swap fewer tickets at a time.");
   }
   for (let attempt = 1; ; attempt++) {
-    const keys = await issuing(talk, [...values].sort((a, b) => a - b));
+    const keys = await issuing(
+      talk,
+      [...values].sort((a, b) => a - b),
+    );
     const request = await talk.wallet.begin(
       { kind: "exchange", path: links.redeem, amount: 0, resource: null, label },
       () => ({ inputs: tickets, keys }),
@@ -45,7 +49,8 @@ export async function exchange(talk, tickets, values, { label = "exchanged", ado
     const filed = await reconcile(talk, request, refused);
     if (filed) return filed;
     if (refused.cause === "ticket-spent" && !adopt) {
-      const message = "Another copy of this wallet has spent some of these tickets; they are marked as spent. Look at the balance before you repeat.";
+      const message =
+        "Another copy of this wallet has spent some of these tickets; they are marked so. Look at the balance first.";
       throw new TicketsTaken(message, { cause: refused });
     }
     if (attempt === 3 || !["output-already-signed", "key-not-signing"].includes(refused.cause)) throw refused;
@@ -53,7 +58,7 @@ export async function exchange(talk, tickets, values, { label = "exchanged", ado
   }
 }
 
-/** Let `step` choose tickets again when those it had chosen are not free any more, and the wallet knows it. @template T @param {() => Promise<T>} step */
+/** Let `step` choose again when its tickets are not free any more. @template T @param {() => Promise<T>} step */
 async function chosenAgain(step) {
   for (let choice = 1; ; choice++) {
     try {
@@ -69,7 +74,8 @@ export async function send(talk, amount) {
   const { denominations } = await talk.service();
   await chosenAgain(async () => {
     const { inputs, change } = choose(await free(talk), amount);
-    if (change.length) await exchange(talk, inputs, [...make(amount, denominations), ...make(total(inputs) - amount, denominations)]);
+    if (change.length)
+      await exchange(talk, inputs, [...make(amount, denominations), ...make(total(inputs) - amount, denominations)]);
   });
   return encodeTickets(talk.origin, await talk.wallet.give(amount));
 }
@@ -100,7 +106,9 @@ export async function renew(talk) {
   const ending = async () => {
     const current = await talk.current();
     const horizon = talk.now() + RENEW_WITHIN;
-    return (await free(talk)).filter(({ keyId, value, redeemUntil }) => redeemUntil <= horizon && current.get(value)?.keyId !== keyId);
+    return (await free(talk)).filter(
+      ({ keyId, value, redeemUntil }) => redeemUntil <= horizon && current.get(value)?.keyId !== keyId,
+    );
   };
   // No ticket twice: what a site hands out could near its end at once.
   const old = (await ending()).map((ticket) => ticket.nonce);
@@ -120,7 +128,9 @@ export async function renew(talk) {
 export async function receive(talk, text) {
   const { origin, tokens } = decodeTickets(text);
   if (origin !== talk.origin) {
-    throw new ForeignRequest(`These are tickets of ${origin}, not of ${talk.origin}. Receive them at the site that they belong to.`);
+    throw new ForeignRequest(
+      `These are tickets of ${origin}, not of ${talk.origin}. Receive them at the site that they belong to.`,
+    );
   }
   const { denominations } = await talk.service();
   // Asking the directory first also shows that the site can be reached, before anything is written down.
@@ -141,7 +151,7 @@ export async function receive(talk, text) {
   return total(held);
 }
 
-/** For each of `values` the key of new tickets, looked for in the directory where it is not known. @param {Talk} talk @param {number[]} values */
+/** The key of new tickets for each of `values`. @param {Talk} talk @param {number[]} values */
 async function issuing(talk, values) {
   let current = await talk.current();
   if (!values.every((value) => current.has(value))) {
@@ -159,20 +169,37 @@ async function issuing(talk, values) {
 async function genuine(talk, token, keys) {
   const parts = decodeToken(token);
   const key = keys.get(toHex(parts.keyId));
-  if (!key) throw new WalletError("A ticket's key is not in the site's directory: it has expired or is of another site.", { code: "gift-expired" });
-  if (key.redeemUntil <= talk.now()) throw new WalletError("A ticket has expired; it was not taken.", { code: "gift-expired" });
+  if (!key)
+    throw new WalletError("A ticket's key is not in the site's directory: it has expired or is of another site.", {
+      code: "gift-expired",
+    });
+  if (key.redeemUntil <= talk.now())
+    throw new WalletError("A ticket has expired; it was not taken.", { code: "gift-expired" });
   const message = tokenInput(parts.nonce, await challengeDigest(key.issuerName), parts.keyId);
   if (toHex(message) !== toHex(parts.input) || !(await verify(publicKey(key.spki), message, parts.authenticator))) {
-    throw new WalletError("A ticket is not genuine: the site has not signed it. None was taken.", { code: "gift-forged" });
+    throw new WalletError("A ticket is not genuine: the site has not signed it. None was taken.", {
+      code: "gift-forged",
+    });
   }
   const { keyId, value, redeemUntil } = key;
-  return { keyId, nonce: toHex(parts.nonce), value, redeemUntil, state: "available", token, request: null, seedId: null };
+  return {
+    keyId,
+    nonce: toHex(parts.nonce),
+    value,
+    redeemUntil,
+    state: "available",
+    token,
+    request: null,
+    seedId: null,
+  };
 }
 
 /** @param {Talk} talk */
 async function free(talk) {
   const now = talk.now();
-  return (await talk.wallet.tickets()).filter(({ state, redeemUntil }) => (state === "available" || state === "expired") && redeemUntil > now);
+  return (await talk.wallet.tickets()).filter(
+    ({ state, redeemUntil }) => (state === "available" || state === "expired") && redeemUntil > now,
+  );
 }
 
 /** @param {{value: number}[]} tickets */

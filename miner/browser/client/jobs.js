@@ -1,4 +1,4 @@
-// Jobs: the work a site offers. Contracts stand in ./types.d.ts.
+// Jobs: the work a site offers. Contracts: ./types.d.ts.
 
 import { equal, toBigInt, toHex, utf8 } from "../bytes.js";
 import { sha256 } from "../tokens/hashes.js";

@@ -1,4 +1,4 @@
-// What stands in the way of a payment, and what can be done about it. Contracts stand in ./types.d.ts.
+// What stands in the way of a payment, and what can be done about it. Contracts: ./types.d.ts.
 
 import { AlreadyDelivered, ForeignRequest, NotEnoughTickets, PaymentFailed, SiteProtocolError } from "../errors.js";
 import { isObject, loaded } from "./answers.js";
@@ -14,8 +14,14 @@ const LONGEST_WAIT = 30;
 const STALE = 120;
 /** Refusals that a fresh challenge, fresh keys or other tickets mend. Nothing was spent. */
 const MENDED = [
-  "challenge-expired", "challenge-altered", "price-changed", "key-not-signing", "output-already-signed", "payment-released",
-  "ticket-spent", "unknown-key",
+  "challenge-expired",
+  "challenge-altered",
+  "price-changed",
+  "key-not-signing",
+  "output-already-signed",
+  "payment-released",
+  "ticket-spent",
+  "unknown-key",
 ];
 
 /** @type {Mending["cure"]} */
@@ -26,7 +32,8 @@ export async function cure(talk, error, tried) {
   tried.add(name);
   if (!short) await talk.keys({ refresh: true });
   else if (name === "too-many-tickets") await (await loaded(import("./exchange.js"))).join(talk);
-  else if ((await talk.wallet.unanswered()).some(({ kind }) => kind === "payment")) await recover(talk, { olderThan: STALE });
+  else if ((await talk.wallet.unanswered()).some(({ kind }) => kind === "payment"))
+    await recover(talk, { olderThan: STALE });
   else throw error;
 }
 
@@ -56,7 +63,7 @@ export async function mend(talk, request, refused, waits) {
     if (offered.has(nonce) && (state === "spent" || state === "pending")) values[state] += value;
   }
   const { spent, pending } = values;
-  const kinds = `Of the tickets offered, those worth ${spent} are spent, and ${pending} are kept back until the site tells what became of them.`;
+  const kinds = `Of the tickets offered, ${spent} are spent, and ${pending} kept back until the site decides.`;
   const left = spent || pending ? kinds : "The tickets are still yours.";
   throw new PaymentFailed(`The site did not take the payment (${cause}): ${detail} ${left}`, { cause, values });
 }
@@ -64,6 +71,6 @@ export async function mend(talk, request, refused, waits) {
 /** What is thrown where paying again would be paying twice. @param {string} cause */
 const delivered = (cause) =>
   new AlreadyDelivered(
-    "This was paid, here or with another copy of this wallet; the change is in the wallet. To get it once more, pay again.",
+    "This was paid, here or with a copy of this wallet, and the change is here. To get it once more, pay again.",
     { cause },
   );

@@ -1,4 +1,4 @@
-// Jobs and shares: work is asked for; a share is written down, sent, and its ticket filed. Contracts stand in ./types.d.ts.
+// Work is asked for; a share is written down, sent, and its ticket filed. Contracts: ./types.d.ts.
 
 import { fromHex, toBase64url, toHex } from "../bytes.js";
 import { tokenRequest } from "../tokens/structures.js";
@@ -15,7 +15,12 @@ const MAX_SKIPS = 4;
 
 /** @type {Mining["requestJob"]} */
 export async function requestJob(talk, algorithms, { value = 1, donate = false, fund, consent }) {
-  const { denominations, limits, links, consent: { version } } = await talk.service();
+  const {
+    denominations,
+    limits,
+    links,
+    consent: { version },
+  } = await talk.service();
   const fitting = denominations.filter((step) => step <= Math.min(value, limits.jobValue));
   const wish = { consent: consent ?? version, algorithms, value: fitting.pop() ?? denominations[0] };
   const body = encode({ ...wish, ...(donate && { donate, ...(fund && { fund }) }) });
@@ -43,7 +48,8 @@ export async function submitShare(talk, job, nonce, mix) {
       const members = read(reply, "The answer to a share");
       const ticket = (await settleShare(talk, request, members)).length > 0;
       if (!members.accepted) return { accepted: false, ticket, value: 0, nextJob: null, upstream: null };
-      if (members.value !== job.value) throw nonsense("the share was worth something else. Its ticket is in the wallet.");
+      if (members.value !== job.value)
+        throw nonsense("the share was worth something else. Its ticket is in the wallet.");
       const { optional, nested } = fields(members, "answer");
       const next = optional("next", nested)?.members;
       const nextJob = next ? await checked(talk, readJob(next, [job.algorithm], !key)) : null;
@@ -52,7 +58,9 @@ export async function submitShare(talk, job, nonce, mix) {
     const refused = refusal(reply);
     if (!refused.definite) throw refused;
     const used = refused.cause === "output-already-signed" ? request.outputs : [];
-    await talk.wallet.release(request, refused.cause, { signed: used.map(({ blindedMessage }) => toHex(blindedMessage)) });
+    await talk.wallet.release(request, refused.cause, {
+      signed: used.map(({ blindedMessage }) => toHex(blindedMessage)),
+    });
     if (!key || !used.length || attempt === MAX_SKIPS) throw refused;
     // Another copy of this wallet is ahead of this one: catch up with it, and take what it has earned.
     await (await loaded(import("./restore.js"))).scanKey(talk, key, { start: used[0].counter });
@@ -62,7 +70,8 @@ export async function submitShare(talk, job, nonce, mix) {
 /** The pinned key of the tickets of `job`, null of a donation. @param {Talk} talk @param {Job} job */
 async function keyOf(talk, { keyId, value }) {
   const key = keyId === null ? null : await talk.key(keyId);
-  if (keyId !== null && key?.value !== value) throw nonsense("the job's key is not in the site's directory with its value.");
+  if (keyId !== null && key?.value !== value)
+    throw nonsense("the job's key is not in the site's directory with its value.");
   return key;
 }
 
@@ -71,6 +80,8 @@ async function checked(talk, job) {
   await keyOf(talk, job);
   const keys = await talk.wallet.keys();
   // The site may have changed its terms since they were read.
-  await checkOffer(job, await talk.service(), keys).catch(async () => checkOffer(job, await talk.service({ refresh: true }), keys));
+  await checkOffer(job, await talk.service(), keys).catch(async () =>
+    checkOffer(job, await talk.service({ refresh: true }), keys),
+  );
   return job;
 }

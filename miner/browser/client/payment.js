@@ -1,4 +1,4 @@
-// Paying for what the site asks tickets for. Contracts stand in ./types.d.ts.
+// Paying for what the site asks tickets for. Contracts: ./types.d.ts.
 
 import { toBase64url } from "../bytes.js";
 import { ForeignRequest, PaymentFailed } from "../errors.js";
@@ -15,7 +15,7 @@ const MAX_TRIES = 3;
 const NO_BODY = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
 const mending = () => loaded(import("./mending.js"));
 
-/** Path and query of a link on this site, without spaces; empty for any other. @param {Talk} talk @param {unknown} link */
+/** Path and query of a link on this site, empty for any other. @param {Talk} talk @param {unknown} link */
 function pathOf({ origin }, link) {
   const url = /^\/(?![/\\])[^\s\p{Cc}]*$/u.test(`${link}`) && new URL(`${link}`, origin);
   return url ? url.pathname + url.search : "";
@@ -48,7 +48,7 @@ export async function pay(talk, challenge, resource, most, label = "paid") {
       if (!challenge) return { location, amount: 0, change: 0, reference: "" };
       const { amount, redeem: path } = challenge;
       if (amount > most) {
-        const message = `This costs ${amount} tickets now, and ${most} were agreed. Nothing was paid; agree to the new price.`;
+        const message = `This costs ${amount} tickets now, not ${most}. Nothing was paid; agree to the new price.`;
         throw new PaymentFailed(message, { code: "price-changed", values: { amount, most } });
       }
       request = await prepare(talk, challenge, { kind: "payment", path, amount, resource: named, label });
@@ -65,10 +65,10 @@ export async function pay(talk, challenge, resource, most, label = "paid") {
   throw new PaymentFailed("The site asked for payment again and again. Look at the balance, and try again later.");
 }
 
-/** Choose tickets for `challenge` and write the payment down. @param {Talk} talk @param {Challenge} challenge @param {Draft} draft */
+/** Write the payment down. @param {Talk} talk @param {Challenge} challenge @param {Draft} draft */
 async function prepare(talk, challenge, draft) {
   const { inputs: maxInputs } = (await talk.service()).limits;
-  for (const mended = new Set(); ; ) {
+  for (const mended = new Set(); ;) {
     try {
       await check(talk, challenge);
       const keys = await talk.current();
@@ -93,14 +93,16 @@ async function check(talk, { redeem, service, recipient, expires, digest }) {
   const { links } = await talk.service();
   const known = (await talk.keys()).some(({ issuerName }) => issuerName === recipient);
   if (!known || redeem !== links.redeem || (service ?? talk.servicePath) !== talk.servicePath) {
-    throw new ForeignRequest("The site asks for tickets of another site, or wants them elsewhere. Nothing was paid; tell its operator.");
+    throw new ForeignRequest(
+      "The site asks for tickets of another site, or wants them elsewhere. Nothing was paid; tell its operator.",
+    );
   }
   if ((expires && expires <= talk.now()) || (digest ?? NO_BODY) !== NO_BODY) {
     throw nonsense("the request for payment has expired, or is for something else. Compare this device's clock.");
   }
 }
 
-/** Send `request` until it is decided: the answer, null when it was not taken and another may be tried. @param {Talk} talk @param {PendingRequest} request */
+/** The answer to `request`, null: not taken, and another may be. @param {Talk} talk @param {PendingRequest} request */
 async function redeem(talk, request) {
   for (let waits = 0; ; waits++) {
     const reply = await talk.post(request.path, request.body);
@@ -116,5 +118,8 @@ async function redeem(talk, request) {
 /** @type {Payments["payload"]} */
 export const payload = (inputs, outputs) => ({
   tickets: inputs.map(({ token }) => toBase64url(token)),
-  outputs: outputs.map(({ key, blindedMessage }) => ({ key_id: key.keyId, blinded_message: toBase64url(blindedMessage) })),
+  outputs: outputs.map(({ key, blindedMessage }) => ({
+    key_id: key.keyId,
+    blinded_message: toBase64url(blindedMessage),
+  })),
 });

@@ -1,5 +1,5 @@
 // After an interruption: what was sent without an answer is sent again, and what the site says is booked.
-// Contracts stand in ./types.d.ts.
+// Contracts: ./types.d.ts.
 
 import { toHex } from "../bytes.js";
 import { KeyMismatch, SiteError } from "../errors.js";
@@ -34,8 +34,8 @@ export async function recover(talk, { olderThan = 0 } = {}) {
 }
 
 /**
- * Send `request` again and book the outcome: the tickets it brought, null when it was refused, and whether the site's own answer
- * said so. Throws SiteError when the outcome is still unknown; the request stays open.
+ * Send `request` again and book the outcome: the tickets it brought, null when it was refused, and whether the
+ * site's own answer said so. Throws SiteError when the outcome is still unknown; the request stays open.
  * @param {Talk} talk @param {PendingRequest} request
  */
 async function repeat(talk, request) {
@@ -65,14 +65,20 @@ export async function reconcile(talk, request, refused) {
     return settle(talk, request, made);
   }
   const ahead = outputs.filter((_, i) => signatures[i]);
-  await talk.wallet.release(request, refused.cause, { spent, signed: ahead.map((output) => toHex(output.blindedMessage)) });
+  await talk.wallet.release(request, refused.cause, {
+    spent,
+    signed: ahead.map((output) => toHex(output.blindedMessage)),
+  });
   for (const [key, group] of byKey(ahead, (output) => output.key)) {
     await scanKey(talk, key, { start: Math.min(...group.map((output) => output.counter)) });
   }
   return null;
 }
 
-/** Book `request` as gone through; of its tickets, those that another copy of this wallet has spent are so marked. @param {Talk} talk @param {PendingRequest} request @param {Uint8Array[]} signatures */
+/**
+ * Book `request` as gone through; those of its tickets that another copy of this wallet has spent are marked so.
+ * @param {Talk} talk @param {PendingRequest} request @param {Uint8Array[]} signatures
+ */
 async function settle(talk, request, signatures) {
   const nonces = request.outputs.map((output) => toHex(output.nonce));
   const lists = [];
@@ -85,7 +91,7 @@ async function settle(talk, request, signatures) {
   return (await talk.wallet.tickets()).filter(({ nonce, state }) => state === "available" && nonces.includes(nonce));
 }
 
-/** The stored signature of each of `outputs`, null where the site has not signed it. @param {Talk} talk @param {Output[]} outputs */
+/** The stored signature of each of `outputs`, null where there is none. @param {Talk} talk @param {Output[]} outputs */
 async function signed(talk, outputs) {
   const most = (await talk.service()).limits.restore;
   /** @type {Map<Output, Uint8Array | null>} */
@@ -93,7 +99,11 @@ async function signed(talk, outputs) {
   for (const [key, group] of byKey(outputs, (output) => output.key)) {
     for (let start = 0; start < group.length; start += most) {
       const batch = group.slice(start, start + most);
-      const signatures = await storedSignatures(talk, key, batch.map((output) => output.blindedMessage));
+      const signatures = await storedSignatures(
+        talk,
+        key,
+        batch.map((output) => output.blindedMessage),
+      );
       batch.forEach((output, i) => found.set(output, signatures[i]));
     }
   }
@@ -113,7 +123,10 @@ async function spentInputs(talk, tickets) {
   return spent;
 }
 
-/** `items` by the key of each. @template T @param {T[]} items @param {(item: T) => TicketKey} keyOf @returns {Iterable<[TicketKey, T[]]>} */
+/**
+ * `items` by the key of each.
+ * @template T @param {T[]} items @param {(item: T) => TicketKey} keyOf @returns {Iterable<[TicketKey, T[]]>}
+ */
 function byKey(items, keyOf) {
   /** @type {Map<string, [TicketKey, T[]]>} */
   const groups = new Map();

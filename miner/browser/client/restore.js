@@ -1,5 +1,5 @@
 // Tickets from words: asking the site which numbered outputs it has signed, and the file of spent nonces.
-// Contracts stand in ./types.d.ts.
+// Contracts: ./types.d.ts.
 
 import { fromBase64url, fromHex, toHex } from "../bytes.js";
 import { sha256 } from "../tokens/hashes.js";
@@ -10,7 +10,7 @@ import { encode } from "./conversation.js";
 /** @import { Output, TicketKey } from "../types" */
 /** @import { Restoring, Talk } from "./types" */
 
-/** Counters left free above the last one found: more would open a gap as wide as the one at which the next restore stops. */
+/** Counters left free above the last one found: more would leave a gap at which the next restore stops. */
 const RESUME_GAP = SCAN_GAP / 2;
 const ENTRY = 8;
 const MAX_SPENT_FILE = 64 * 1024 * 1024;
@@ -37,8 +37,13 @@ export async function scanKey(talk, key, { start = 0, signal } = {}) {
   const total = { added: 0, gone: 0 };
   for (const seed of await wallet.seeds()) {
     const { found, last } = await scan(talk, key, seed, start, signal);
-    const held = (await wallet.tickets()).filter((ticket) => ticket.keyId === key.keyId && ticket.state === "available");
-    const nonces = [...held.map((ticket) => ticket.nonce), ...[...found.values()].map((token) => toHex(token.slice(2, 34)))];
+    const held = (await wallet.tickets()).filter(
+      (ticket) => ticket.keyId === key.keyId && ticket.state === "available",
+    );
+    const nonces = [
+      ...held.map((ticket) => ticket.nonce),
+      ...[...found.values()].map((token) => toHex(token.slice(2, 34))),
+    ];
     const spent = nonces.length ? await (await spentFile(talk, key))(nonces) : new Set();
     /** @param {string} nonce */
     const isSpent = (nonce) => spent.has(nonce);
@@ -84,13 +89,15 @@ export async function storedSignatures(talk, key, blinded) {
   const hashes = await Promise.all(blinded.map(async (message) => toHex(await sha256(message))));
   const reply = await talk.post(links.restore, encode({ key_id: key.keyId, hashes }));
   const signatures = fields(read(reply, "The answer to a restore"), "restore").items("signatures", blinded.length);
-  if (signatures.length !== blinded.length) throw nonsense(`${blinded.length} outputs were asked for and ${signatures.length} answered.`);
+  if (signatures.length !== blinded.length)
+    throw nonsense(`${blinded.length} outputs were asked for and ${signatures.length} answered.`);
   return signatures.map((item) => (item === null ? null : fromBase64url(item, 256, "signatures")));
 }
 
 /**
  * The tickets found, by counter, and the highest counter found (`start` - 1 if none).
- * @param {Talk} talk @param {TicketKey} key @param {Uint8Array} seed @param {number} start @param {AbortSignal} [signal]
+ * @param {Talk} talk @param {TicketKey} key @param {Uint8Array} seed @param {number} start
+ * @param {AbortSignal} [signal]
  */
 async function scan(talk, key, seed, start, signal) {
   const batch = Math.min(SCAN_GAP, (await talk.service()).limits.restore);
@@ -105,7 +112,7 @@ async function scan(talk, key, seed, start, signal) {
     }
     signal?.throwIfAborted();
   };
-  for (let position = start; position <= last + SCAN_GAP; ) {
+  for (let position = start; position <= last + SCAN_GAP;) {
     // Never more than the misses that are left, so that nothing is probed that need not be.
     const end = Math.min(position + batch, last + SCAN_GAP + 1);
     /** @type {Output[]} */
@@ -114,7 +121,11 @@ async function scan(talk, key, seed, start, signal) {
       await breathe();
       outputs.push(await derive(seed, key, position));
     }
-    const signatures = await storedSignatures(talk, key, outputs.map((output) => output.blindedMessage));
+    const signatures = await storedSignatures(
+      talk,
+      key,
+      outputs.map((output) => output.blindedMessage),
+    );
     for (const [i, output] of outputs.entries()) {
       const signature = signatures[i];
       if (!signature) continue;

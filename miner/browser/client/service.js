@@ -1,4 +1,4 @@
-// What a site says about itself: its service document and its directory of ticket keys. Contracts stand in ./types.d.ts.
+// What a site says about itself: its service document and its directory. Contracts: ./types.d.ts.
 
 import { fromBase64url, toHex } from "../bytes.js";
 import { publicKey } from "../tokens/rsabssa.js";
@@ -14,7 +14,8 @@ const DAY = 86_400;
 /** @type {Services["readService"]} */
 export function readService(members) {
   const service = fields(members, "service");
-  if (members.service !== "ticketminer" || members.version !== 1) throw nonsense("this is no service document of version 1.");
+  if (members.service !== "ticketminer" || members.version !== 1)
+    throw nonsense("this is no service document of version 1.");
   const offered = new Set(service.items("denominations", DENOMINATIONS.length));
   const denominations = DENOMINATIONS.filter((value) => offered.delete(value));
   if (!denominations.length || offered.size) throw nonsense("denominations are powers of two from 1 to 512.");
@@ -24,7 +25,8 @@ export function readService(members) {
   /** @param {string} key */
   const link = (key) => {
     const path = links.path(key);
-    if (/[{}]/.test(key === "spent" ? path.replace("{key_id}", "") : path)) throw nonsense(`links.${key} has a wrong placeholder.`);
+    if (/[{}]/.test(key === "spent" ? path.replace("{key_id}", "") : path))
+      throw nonsense(`links.${key} has a wrong placeholder.`);
     return path;
   };
   return {

@@ -1,8 +1,9 @@
-// What the client's modules hand to one another, and their contracts. Types only: no browser ever downloads this file.
+// What the client's modules hand to one another, and their contracts. Types only: no browser ever downloads this
+// file.
 //
-// Whatever is said of an answer holds for all of them: what is not as docs/protocol.md says is refused by name, never guessed at
-// (SiteProtocolError). What was sent and has no answer (SiteUnreachable, SiteRefused that is not `definite`, SiteProtocolError) stays
-// in the wallet, and is repeated byte for byte by `recover`.
+// Whatever is said of an answer holds for all of them: what is not as docs/protocol.md says is refused by name,
+// never guessed at (SiteProtocolError). What was sent and has no answer (SiteUnreachable, SiteRefused that is not
+// `definite`, SiteProtocolError) stays in the wallet, and is repeated byte for byte by `recover`.
 
 import type { HeldTicket, Job, Output, PendingRequest, Service, Submission, TicketKey } from "../types";
 import type { SiteProtocolError, SiteRefused } from "../errors.js";
@@ -50,23 +51,24 @@ export interface Answers {
   decode(data: Uint8Array, name: string): Members;
   /** What a reply that is not 2xx amounts to; its `detail` can be shown. */
   refusal(reply: Reply): SiteRefused;
-  /** `text` without control and direction characters, which could rewrite what stands around it; cut to `limit` (200). Empty for
-   * null and undefined. */
+  /** `text` without control and direction characters, which could rewrite what stands around it; cut to `limit`
+   * (200). Empty for null and undefined. */
   printable(text: unknown, limit?: number): string;
 }
 
 export interface Services {
   readService(members: Members): Service;
-  /** The keys of a directory, in its order; other token types are passed over. That no two stand for one value and time is seen to
-   * when they are pinned. */
+  /** The keys of a directory, in its order; other token types are passed over. That no two stand for one value and
+   * time is seen to when they are pinned. */
   readDirectory(members: Members): Promise<TicketKey[]>;
 }
 
 export interface Jobs {
   /** A job, consistent in itself, in one of `algorithms`. */
   readJob(members: Members, algorithms: readonly string[], donate: boolean): Job;
-  /** Refuse a job that asks for more work than `service` has announced for its value, and local work that hashes something else than
-   * the protocol's own blob for this site, one of whose names is that of the service document or of its pinned `keys`. */
+  /** Refuse a job that asks for more work than `service` has announced for its value, and local work that hashes
+   * something else than the protocol's own blob for this site, one of whose names is that of the service document
+   * or of its pinned `keys`. */
   checkOffer(job: Job, service: Service, keys: TicketKey[]): Promise<void>;
 }
 
@@ -101,7 +103,8 @@ export interface Talk {
   post(path: string, body: Uint8Array): Promise<Reply>;
   /** What the site offers, asked for once unless `refresh`. */
   service(options?: { refresh?: boolean }): Promise<Service>;
-  /** The pinned keys, by start and value, after a look at the directory if there was none yet or `refresh`. Throws KeyMismatch. */
+  /** The pinned keys, by start and value, after a look at the directory if there was none yet or `refresh`. Throws
+   * KeyMismatch. */
   keys(options?: { refresh?: boolean }): Promise<TicketKey[]>;
   /** The pinned key; the directory is asked once when it is unknown. */
   key(keyId: string): Promise<TicketKey | null>;
@@ -109,8 +112,8 @@ export interface Talk {
   current(): Promise<Map<number, TicketKey>>;
 }
 
-/** What a job is wished to be: worth about `value` tickets (1); given to a fund, or the site itself; `consent` is the version of the
- * text that the visitor agreed to, the site's present one if null. */
+/** What a job is wished to be: worth about `value` tickets (1); given to a fund, or the site itself; `consent` is
+ * the version of the text that the visitor agreed to, the site's present one if null. */
 export interface Wish {
   value?: number;
   donate?: boolean;
@@ -120,17 +123,17 @@ export interface Wish {
 
 export interface Mining {
   requestJob(talk: Talk, algorithms: string[], wish: Wish): Promise<Job>;
-  /** Send a share; it is written down first. Throws SiteRefused: `stale-job`, `expired-job`, `duplicate-share`, …: go on with a new
-   * job; SiteUnreachable, or SiteRefused that is not definite: it stays open. */
+  /** Send a share; it is written down first. Throws SiteRefused: `stale-job`, `expired-job`, `duplicate-share`, …:
+   * go on with a new job; SiteUnreachable, or SiteRefused that is not definite: it stays open. */
   submitShare(talk: Talk, job: Job, nonce: bigint, mix: Uint8Array | null): Promise<Submission>;
 }
 
 export interface Booking {
-  /** File the ticket that the 2xx answer `members` brings for a share; returns it. Throws SiteProtocolError: it is no answer, and the
-   * request stays open. */
+  /** File the ticket that the 2xx answer `members` brings for a share; returns it. Throws SiteProtocolError: it is
+   * no answer, and the request stays open. */
   settleShare(talk: Talk, request: PendingRequest, members: Members): Promise<HeldTicket[]>;
-  /** File the change that the 2xx answer or receipt `members` brings, and close `request`, a payment (whose receipt is checked) or an
-   * exchange; returns the change. Throws as settleShare. */
+  /** File the change that the 2xx answer or receipt `members` brings, and close `request`, a payment (whose receipt
+   * is checked) or an exchange; returns the change. Throws as settleShare. */
   settleChange(talk: Talk, request: PendingRequest, members: Members): Promise<HeldTicket[]>;
   /** An amount of tickets, 0 to 2^31-1, as a string. */
   parseAmount(text: unknown): number;
@@ -138,8 +141,9 @@ export interface Booking {
   receiptIn(members: Members): Members;
 }
 
-/** A request for payment: `amount` in tickets, `recipient` the issuer name of the site, `redeem` and `service` paths on it, `expires`
- * in Unix seconds, `digest` of the body of the request that was made; `echo` is what the credential repeats. */
+/** A request for payment: `amount` in tickets, `recipient` the issuer name of the site, `redeem` and `service`
+ * paths on it, `expires` in Unix seconds, `digest` of the body of the request that was made; `echo` is what the
+ * credential repeats. */
 export interface Challenge {
   amount: number;
   recipient: string;
@@ -151,10 +155,11 @@ export interface Challenge {
 }
 
 export interface Challenges {
-  /** The first request for tickets in a WWW-Authenticate field, null when there is none. Throws SiteProtocolError: it is nonsense. */
+  /** The first request for tickets in a WWW-Authenticate field, null when there is none. Throws SiteProtocolError:
+   * it is nonsense. */
   findChallenge(field: string): Challenge | null;
-  /** Lower-case scheme and parameters (lower-case names) of each challenge in the field, any mixture of them (RFC 9110 section
-   * 11). One that repeats a parameter is left out. */
+  /** Lower-case scheme and parameters (lower-case names) of each challenge in the field, any mixture of them (RFC
+   * 9110 section 11). One that repeats a parameter is left out. */
   parseChallenges(field: string): [string, Record<string, string>][];
 }
 
@@ -169,18 +174,19 @@ export interface Paid {
 }
 
 export interface Payments {
-  /** What `resource` (path and query) asks for, null when it asks for nothing. Asked by HEAD, which runs no view and uses up no pass
-   * for one use. Throws ForeignRequest: it is not on this site; SiteRefused. */
+  /** What `resource` (path and query) asks for, null when it asks for nothing. Asked by HEAD, which runs no view
+   * and uses up no pass for one use. Throws ForeignRequest: it is not on this site; SiteRefused. */
   findPrice(talk: Talk, resource: string): Promise<Challenge | null>;
   /**
    * Pay `challenge`, the answer to a GET of `resource`. `label` goes to the history ("paid").
    *
-   * A payment for it that is still open is sent again instead. While the site is busy it waits; a refusal that fresh keys, a fresh
-   * challenge or other tickets mend is mended, at most twice; small tickets are joined where too many would be needed; an expired
-   * challenge is asked for again.
+   * A payment for it that is still open is sent again instead. While the site is busy it waits; a refusal that fresh
+   * keys, a fresh challenge or other tickets mend is mended, at most twice; small tickets are joined where too many
+   * would be needed; an expired challenge is asked for again.
    *
-   * Throws PaymentFailed: `price-changed` when it costs more than `most`, `already-delivered`, else with the site's cause;
-   * NotEnoughTickets; ForeignRequest: the payment would leave this service; SiteError: the outcome is unknown, and stays open.
+   * Throws PaymentFailed: `price-changed` when it costs more than `most`, `already-delivered`, else with the site's
+   * cause; NotEnoughTickets; ForeignRequest: the payment would leave this service; SiteError: the outcome is unknown,
+   * and stays open.
    */
   pay(talk: Talk, challenge: Challenge | null, resource: string, most: number, label?: string): Promise<Paid>;
   /** The payload of a credential. */
@@ -211,51 +217,55 @@ export interface Restored {
 export type Progress = (key: TicketKey, index: number, count: number) => void;
 
 export interface Recovery {
-  /** Send every unanswered request again, as it was written down, apart from those of the last `olderThan` seconds (0). Throws
-   * KeyMismatch, WalletError. */
+  /** Send every unanswered request again, as it was written down, apart from those of the last `olderThan` seconds
+   * (0). Throws KeyMismatch, WalletError. */
   recover(talk: Talk, options?: { olderThan?: number }): Promise<Recovered>;
   /**
-   * Find out what became of `request`, which the site has `refused`, and book that; returns the tickets of one that went through,
-   * else null.
+   * Find out what became of `request`, which the site has `refused`, and book that; returns the tickets of one that
+   * went through, else null.
    *
-   * A site forgets its answers after a day, so a refusal alone does not say that nothing happened: `request` went through when all
-   * it handed over is on the lists of spent tickets, and all it asked for is signed. Otherwise what is spent or signed is so by
-   * another copy of this wallet: the spent tickets are written off, the signed ones taken in, and all else stays as it was.
+   * A site forgets its answers after a day, so a refusal alone does not say that nothing happened: `request` went
+   * through when all it handed over is on the lists of spent tickets, and all it asked for is signed. Otherwise what
+   * is spent or signed is so by another copy of this wallet: the spent tickets are written off, the signed ones taken
+   * in, and all else stays as it was.
    *
-   * Throws SiteError: that cannot be found out now; `refused` itself: the site calls tickets spent which it does not list. The
-   * request then stays open.
+   * Throws SiteError: that cannot be found out now; `refused` itself: the site calls tickets spent which it does not
+   * list. The request then stays open.
    */
   reconcile(talk: Talk, request: PendingRequest, refused: SiteRefused): Promise<HeldTicket[] | null>;
 }
 
 export interface Mending {
-  /** Do something about the `error` that has kept a payment from being written down: ask for the keys, join small tickets, see to open
-   * payments. Returns when choosing again may succeed; throws `error` where nothing helps, or what does is in `tried`, to which it is
-   * added. */
+  /** Do something about the `error` that has kept a payment from being written down: ask for the keys, join small
+   * tickets, see to open payments. Returns when choosing again may succeed; throws `error` where nothing helps, or
+   * what does is in `tried`, to which it is added. */
   cure(talk: Talk, error: unknown, tried: Set<string>): Promise<void>;
-  /** Book the refusal of a payment that was sent `waits` times before. Returns false after a wait, to send it again; true when it was
-   * not taken and paying again may succeed. Throws PaymentFailed where it would not, or would be paying twice; SiteError: the outcome
-   * is unknown, and the payment stays open. */
+  /** Book the refusal of a payment that was sent `waits` times before. Returns false after a wait, to send it
+   * again; true when it was not taken and paying again may succeed. Throws PaymentFailed where it would not, or
+   * would be paying twice; SiteError: the outcome is unknown, and the payment stays open. */
   mend(talk: Talk, request: PendingRequest, refused: SiteRefused, waits: number): Promise<boolean>;
 }
 
 export interface Restoring {
-  /** Look for this wallet's tickets under every key of the site, and mark held ones that have been spent. An aborted `signal` ends
-   * the search between two outputs, with its reason; what was found under the keys before is filed. */
+  /** Look for this wallet's tickets under every key of the site, and mark held ones that have been spent. An
+   * aborted `signal` ends the search between two outputs, with its reason; what was found under the keys before is
+   * filed. */
   restore(talk: Talk, progress?: Progress, signal?: AbortSignal): Promise<Restored>;
   /** Look for tickets of `key` from counter `start` (0) on; the numbers of new and of spent ones. */
-  scanKey(talk: Talk, key: TicketKey, options?: { start?: number; signal?: AbortSignal }): Promise<{ added: number; gone: number }>;
-  /** Download the whole list of spent tickets of `key`; what is returned tells which of some nonces (hex) are in it. No single nonce
-   * is ever asked for, since that would join a ticket's making to its spending. */
+  scanKey(
+    talk: Talk, key: TicketKey, options?: { start?: number; signal?: AbortSignal },
+  ): Promise<{ added: number; gone: number }>;
+  /** Download the whole list of spent tickets of `key`; what is returned tells which of some nonces (hex) are in
+   * it. No single nonce is ever asked for, since that would join a ticket's making to its spending. */
   spentFile(talk: Talk, key: TicketKey): Promise<(nonces: string[]) => Promise<Set<string>>>;
   /** The signatures that the site has made on `blinded` messages under `key`, null where it has not. */
   storedSignatures(talk: Talk, key: TicketKey, blinded: Uint8Array[]): Promise<(Uint8Array | null)[]>;
 }
 
 export interface Exchanges {
-  /** Swap `tickets` for new ones of `values`, which add up to the same. Throws SiteRefused: the tickets are free again unless the site
-   * has no decision yet; TicketsTaken: some were not free, or had been spent by another copy of this wallet. `adopt`: they come from
-   * somebody else. */
+  /** Swap `tickets` for new ones of `values`, which add up to the same. Throws SiteRefused: the tickets are free
+   * again unless the site has no decision yet; TicketsTaken: some were not free, or had been spent by another copy
+   * of this wallet. `adopt`: they come from somebody else. */
   exchange(
     talk: Talk, tickets: HeldTicket[], values: number[], options?: { label?: string; adopt?: boolean },
   ): Promise<HeldTicket[]>;
@@ -265,8 +275,8 @@ export interface Exchanges {
   join(talk: Talk): Promise<number>;
   /** Swap the tickets that end within a week for new ones; their value. */
   renew(talk: Talk): Promise<number>;
-  /** Take over the tickets in `text` by swapping them at once; their value. Throws ForeignRequest: they belong to another site;
-   * WalletError: they are not genuine, have expired, or the giver has spent them. */
+  /** Take over the tickets in `text` by swapping them at once; their value. Throws ForeignRequest: they belong to
+   * another site; WalletError: they are not genuine, have expired, or the giver has spent them. */
   receive(talk: Talk, text: string): Promise<number>;
 }
 
