@@ -33,7 +33,6 @@ const calls = {
   surroundings: () => {},
   /** @param {import("../../miner/browser/types.d.ts").Goal} goal */
   start(goal) {
-    if (state.fixed) return change(snapshot(state));
     change({ ...snapshot(STATES.starting), goal, balance: shot.balance, missing: goal.amount - shot.balance });
     setTimeout(() => (change({ ...snapshot(STATES.mining), goal, balance: 0, earned: 0, missing: goal.amount, shares: shot.shares }), play()), 500);
   },
@@ -47,12 +46,16 @@ const calls = {
   /** @param {string} resource @param {number} most */
   pay(resource, most) {
     change({ phase: "paying" });
-    setTimeout(() => change({ phase: "paid", location: resource, balance: shot.balance - most }), 500);
-    return { location: resource, amount: most, change: 0, reference: "1" };
+    const location = state.leads ?? resource;
+    setTimeout(() => change({ phase: "paid", location, balance: shot.balance - most }), 500);
+    return { location, amount: most, change: 0, reference: "1" };
   },
   /** @param {number} amount */
   donate: (amount) => (change({ balance: shot.balance - amount }), { amount, reference: "1" }),
 };
+
+if (state.ticks)
+  setInterval(() => shot.job && change({ rate: 600 + (performance.now() % 373), job: { ...shot.job, searched: shot.job.searched + 20 } }), 40);
 
 addEventListener("message", ({ data: { id, call, args } }) => {
   const act = /** @type {Record<string, ((...args: any[]) => unknown) | undefined>} */ (calls)[call];

@@ -1,4 +1,5 @@
-// ?state=mining shows one state; &dir=rtl, &host=hostile and &nav=no change what is around. See states.js.
+// ?state=mining shows one state; &dir=rtl, &host=hostile and &nav=no change what is around; &leave=yes lets it open what is paid.
+// See states.js.
 
 import { STATES } from "./states.js";
 
@@ -37,7 +38,7 @@ function element(more) {
   if (query.get("dir")) miner.setAttribute("dir", query.get("dir"));
   if (query.get("lang")) miner.setAttribute("lang", query.get("lang"));
   miner.innerHTML = "<p>Without the miner: run <code>ticketminer pay</code> in a terminal and paste what it prints, or come back later.</p>";
-  miner.addEventListener("ticketminer-paid", (event) => event.preventDefault());
+  if (!query.get("leave")) miner.addEventListener("ticketminer-paid", (event) => event.preventDefault());
   return miner;
 }
 

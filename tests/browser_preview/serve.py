@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import typing as t
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,8 +17,14 @@ BROWSER = HERE.parents[1] / "miner" / "browser"
 POLICY = "default-src 'self'; base-uri 'none'; object-src 'none'"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
 PLAYED = {"core.js", "states.js"}
-CONSENT = {"version": "1", "text": "Your device computes for this site, and earns tickets. You may refuse, and stop at any time."}
-SERVICE = {"consent": CONSENT, "algorithms": [{"algorithm": "yespower", "expected_hashes": 4096, "work": "local"}]}
+CONSENT = {
+    "version": "1",
+    "text": "Your device computes for this site, and earns tickets. You may refuse, and stop at any time.",
+}
+SERVICE = {
+    "consent": CONSENT,
+    "algorithms": [{"algorithm": "yespower", "expected_hashes": 4096, "work": "local"}],
+}
 CUT = {
     "blocked": {"element/panel.js"},
     "blocked-core": {"core.js"},
@@ -63,7 +70,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _file(self, path: Path) -> None:
         roots = (HERE.resolve(), BROWSER.resolve())
-        if path.is_file() and path.suffix in TYPES and any(path.resolve().is_relative_to(root) for root in roots):
+        if (
+            path.is_file()
+            and path.suffix in TYPES
+            and any(path.resolve().is_relative_to(root) for root in roots)
+        ):
             self._send(path.read_bytes(), path.suffix)
         else:
             self.send_error(404)
@@ -85,11 +96,18 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing of single requests."""
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: t.Any, client_address: t.Any) -> None:
+        """Say nothing of browsers that went away."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def server(port: int = 0) -> ThreadingHTTPServer:
     """Return a server that listens on loopback; ``serve_forever()`` runs it."""
-    made = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    made.daemon_threads = True
-    return made
+    return Server(("127.0.0.1", port), Handler)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 /** @typedef {import("../../miner/browser/types.d.ts").Snapshot} Snapshot */
 
 /**
- * `answer`: what the visitor said before; `press`: buttons to press, by their words; `folder`: how the server misbehaves; `price`: what
- * the site answers; `dies`: the core does; `fixed`: starting shows the same snapshot; `unfold`: the details are open.
+ * `answer`: what the visitor said before; `press`: buttons to press, by their words; `price`: what
+ * the site answers; `dies`: the core does; `unfold`: the details are open; `pays`: another element is at work; `leads`: where a
+ * payment does; `ticks`: many snapshots a second.
  *
  * @typedef {{
  *   attributes?: Record<string, string>, answer?: "yes" | "no" | "old", press?: string[], snapshot?: Partial<Snapshot>,
- *   price?: number, dies?: boolean, fixed?: boolean, unfold?: boolean, pays?: boolean,
+ *   price?: number, dies?: boolean, unfold?: boolean, pays?: boolean, leads?: string, ticks?: boolean,
  * }} State
  */
 
@@ -43,6 +44,7 @@ const GIFT = { goal: "donate", price: "5", fund: "articles", "fund-title": "New 
 /** @type {Record<string, State>} */
 export const STATES = {
   "ask": {},
+  "ask-old": { answer: "old" },
   "ask-earn": { attributes: { goal: "tickets", price: "8" } },
   "ask-gift": { attributes: GIFT },
   "ask-gift-open": { attributes: { ...GIFT, price: "0" } },
@@ -97,6 +99,8 @@ export const STATES = {
   "job-stale": noticed("job-stale"),
   "words-unseen": noticed("words-unseen"),
   "paying": { answer: "yes", snapshot: { phase: "paying", balance: 3, missing: 0 } },
+  "paid-away": { answer: "yes", snapshot: { balance: 3, missing: 0 }, leads: "https://elsewhere.example/" },
+  "ticking": { ...mining(), ticks: true },
   "paid": { answer: "yes", snapshot: { phase: "paid", location: "/report", missing: 0 } },
   "thanks": { answer: "yes", attributes: GIFT, press: ["Give 5 tickets I have"], snapshot: { balance: 7 } },
   "busy": { answer: "yes", attributes: GIFT, snapshot: {}, pays: true },

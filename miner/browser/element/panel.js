@@ -121,7 +121,8 @@ export async function open(host) {
   /** @type {Map<Action, HTMLElement>} */
   const buttons = new Map();
   for (const action of /** @type {Action[]} */ (Object.keys(act)))
-    buttons.set(action, actions.appendChild(action === "open" ? h("a") : h("button", { type: "button", click: act[action] })));
+    buttons.set(action, actions.appendChild(action === "open" ? h("a", { hidden: true })
+      : h("button", { type: "button", hidden: true, click: act[action] })));
 
   async function controls() {
     if (!show) {
@@ -146,8 +147,9 @@ export async function open(host) {
     phase = `${s.phase} ${reasons}`;
     if (before !== phase) {
       host.emit("ticketminer-state", { phase: s.phase, reasons, balance, missing });
-      if (s.phase === "paid" && mine && host.emit("ticketminer-paid", { amount: price() ?? 0, location, fund: null }))
-        window.location.assign(inside(location));
+      const inside = within(location);
+      if (s.phase === "paid" && mine && host.emit("ticketminer-paid", { amount: price() ?? 0, location, fund: null }) && inside)
+        window.location.assign(inside);
     }
     const now = `${phase} ${s.notices.length} ${balance} ${tickets}`;
     const wait = now === key ? drawn + TICK - performance.now() : 0;
@@ -205,7 +207,7 @@ export async function open(host) {
       button.className = action === "stop" || label === messages.text("act.pause") ? "" : look;
       look = "";
     }
-    /** @type {HTMLAnchorElement} */ (buttons.get("open")).href = inside(remote.snapshot?.location ?? host.settings().resource);
+    /** @type {HTMLAnchorElement} */ (buttons.get("open")).href = within(remote.snapshot?.location) ?? host.settings().resource;
     if (focused instanceof HTMLElement && focused.hidden) heading.focus();
   }
 
@@ -235,8 +237,8 @@ export async function open(host) {
   };
 }
 
-/** The address where it leads within this site, else this page: no payment leads to another site. @param {string | null} address */
-function inside(address) {
+/** The address, if it is one of this site: no payment leads to another. @param {string | null} [address] */
+function within(address) {
   const url = new URL(address ?? "", location.href);
-  return url.origin === location.origin ? url.href : location.href;
+  return address && url.origin === location.origin ? url.href : null;
 }
