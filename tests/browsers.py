@@ -56,7 +56,8 @@ class Fetched:
 class Tab(abc.ABC):
     """A tab. Scripts of tests are JavaScript expressions; they may contain ``await`` and have `arguments` as ``args``."""
 
-    def __init__(self) -> None:
+    def __init__(self, look: Look) -> None:
+        self.look = look
         self.noises: list[str] = []
 
     # What each browser does in its own way
@@ -186,11 +187,22 @@ class Tab(abc.ABC):
                 place = {"why": str(error)}
             if "x" in place and place == before:
                 self._mouse(place["x"], place["y"])
-                return
+                if self._struck():
+                    return
+                place = {"why": "it moves away"}
             if time.monotonic() > deadline:
                 raise AssertionError(f"{place.get('why', 'it moves')}. {self._story()}")
             before = place
             time.sleep(0.03)
+
+    def _struck(self) -> bool:
+        """Return whether the last click arrived where it was aimed at; if not, the page moved in between."""
+        if not self.look.javascript:  # there is nothing to hear it by, and nothing that moves
+            return True
+        try:
+            return bool(self.dom("struck"))
+        except PageError:  # it led away
+            return True
 
     def fill(self, selector: str, value: str, name: str | None = None) -> None:
         """Put `value` in place of what stands in an input: by keys, except for sliders and selects."""

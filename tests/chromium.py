@@ -77,7 +77,7 @@ class ChromiumTab(Tab):
     """
 
     def __init__(self, profile: ChromiumProfile, target: str) -> None:
-        super().__init__()
+        super().__init__(profile.look)
         self._profile, self.target = profile, target
         self._connection = profile.browser.connection
         self.session = self._connection.attach(target)
@@ -178,7 +178,7 @@ class ChromiumTab(Tab):
             self._connection.browser.send("Target.closeTarget", targetId=self.target)
 
     def axe(self) -> list[str]:
-        if self._profile.look.javascript:
+        if self.look.javascript:
             return super().axe()
         # axe-core waits by timers, which stand still where scripts are disabled. Those of the page have been passed over by now.
         self.session.send("Emulation.setScriptExecutionDisabled", value=False)
@@ -285,7 +285,7 @@ class ChromiumTab(Tab):
             inner = self._connection.session(event["sessionId"])
             if info["type"] == "worker":
                 self._watch(inner, "worker " + info["url"].rsplit("/", 1)[-1])
-                if not self._profile.look.webassembly:
+                if not self.look.webassembly:
                     inner.post("Runtime.evaluate", expression=_WITHOUT_WEBASSEMBLY)
             inner.post("Runtime.runIfWaitingForDebugger")
 

@@ -115,7 +115,7 @@ class FirefoxTab(Tab):
     """A tab of Firefox."""
 
     def __init__(self, profile: FirefoxProfile, handle: str) -> None:
-        super().__init__()
+        super().__init__(profile.look)
         self._profile, self.handle = profile, handle
         self._firefox = profile.browser
 
@@ -246,7 +246,9 @@ class FirefoxProfile(Profile):
         self.downloads.mkdir(parents=True, exist_ok=True)
         browser.line.chrome("Services.console.reset()")
         # The whole process has it or not: profiles that differ in this cannot be open together.
-        browser.line.chrome('Services.prefs.setBoolPref("javascript.options.wasm", args[0])', look.webassembly)
+        browser.line.chrome(
+            'Services.prefs.setBoolPref("javascript.options.wasm", args[0])', look.webassembly
+        )
         browser.console()
 
     def tab(self, url: str | None = None) -> FirefoxTab:

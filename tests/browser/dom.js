@@ -83,9 +83,20 @@ function point(selector, said) {
     if (!deeper || deeper === hit) break;
     hit = deeper;
   }
-  for (let node = hit; node; node = composedParent(node)) if (node === element) return { x, y };
+  for (let node = hit; node; node = composedParent(node)) {
+    if (node !== element) continue;
+    if (globalThis.aim?.element !== element) {
+      const aim = (globalThis.aim = { element, hit: false });
+      element.addEventListener("click", () => (aim.hit = true), { capture: true });
+    }
+    globalThis.aim.hit = false;
+    return { x, y };
+  }
   return { why: `${selector} is covered by ${hit ? hit.outerHTML.slice(0, 120) : "nothing: it is outside the viewport"}` };
 }
+
+/** Whether the click went where `point` said: not when the page moved under the pointer. */
+const struck = () => globalThis.aim.hit || !globalThis.aim.element.isConnected;
 
 function active() {
   let element = document.activeElement;
