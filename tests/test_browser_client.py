@@ -611,6 +611,17 @@ def test_words_bring_tickets_back(page: Visitor, shop: LiveSite, purse: Wallet) 
     assert page("await client.restore()")["value"] == 0
 
 
+def test_tickets_of_other_words_are_reissued_for_these(
+    page: Visitor, shop: LiveSite, fund: Callable[..., None], purse: Wallet
+) -> None:
+    fund(4, 2)
+    assert page("await client.reissue()") == 6
+    assert page("await client.reissue()") == 0
+    with open_http() as http:
+        SiteClient(shop.url, purse, http).restore()
+    assert (purse.balance(), page.balance()) == (0, 6)
+
+
 def test_a_restore_lets_messages_in_and_can_be_stopped(page: Visitor, purse: Wallet, shop: LiveSite) -> None:
     ticks, begun, count, name = page(
         """await (async () => {

@@ -35,7 +35,9 @@ export async function restore({ wallet, client, assets }, text) {
   const seed = await fromWords(text, await list(assets));
   await wallet.useSeed(seed);
   await wallet.setSetting("backup-seen", wallet.now());
-  return client.restore();
+  const restored = await client.restore();
+  await client.reissue(); // so that these words bring back all that is here
+  return restored;
 }
 
 /** The 2048 words of BIP 39. @param {URL} assets */

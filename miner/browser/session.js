@@ -34,7 +34,7 @@ export class Session {
   /** Whether the turn has been asked for and could be here. */
   #asked = false;
   #userPause = false;
-  /** What earlier pages have paid for, as this one found out. @type {Set<string | null>} */
+  /** What earlier pages have paid for, as this one found out. @type {Set<string>} */
   #paid = new Set();
 
   /** @param {{ assets: URL, publish: (snapshot: Snapshot) => void }} options `assets`: where core.js came from */
@@ -100,13 +100,10 @@ export class Session {
     for (const run of await this.wallet.runs(1))
       if (run.state === "running" && run.updated < this.wallet.now() - ABANDONED)
         await this.wallet.updateRun(run.id, { state: "interrupted" });
-    const open = await this.wallet.unanswered();
-    if (open.length) {
-      const { value } = await this.client.recover({ olderThan: 0 });
+    if ((await this.wallet.unanswered()).length) {
+      const { value, paid } = await this.client.recover({ olderThan: 0 });
       if (value) this.board.notice("recovered", { amount: value });
-      const latest = await this.wallet.history(open.length);
-      for (const { resource } of open)
-        if (latest.some(({ kind, detail }) => kind === "paid" && detail === resource)) this.#paid.add(resource);
+      this.#paid = new Set(paid);
     }
     const soon = this.wallet.now() + RENEW_WITHIN;
     const tickets = await this.wallet.tickets();

@@ -43,6 +43,8 @@ export class SiteClient extends Conversation {
 
   renew = async () => (await exchange()).renew(this);
 
+  reissue = async () => (await exchange()).reissue(this);
+
   /** @type {SiteClientApi["restore"]} */
   restore = async (progress, signal) => (await loaded(import("./restore.js"))).restore(this, progress, signal);
 }

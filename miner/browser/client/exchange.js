@@ -1,4 +1,4 @@
-// Swapping tickets with the site that made them: split, join, renew, give away, and take over a gift.
+// Swapping tickets with the site that made them: split, join, renew, reissue, give away, and take over a gift.
 // Contracts: ./types.d.ts.
 
 import { toHex } from "../bytes.js";
@@ -6,6 +6,7 @@ import { ForeignRequest, SiteRefused, TicketsTaken, WalletError } from "../error
 import { publicKey, verify } from "../tokens/rsabssa.js";
 import { challengeDigest, decodeToken, tokenInput } from "../tokens/structures.js";
 import { decodeTickets, encodeTickets } from "../wallet/gift.js";
+import { seedId } from "../wallet/seed.js";
 import { choose, make } from "../wallet/selection.js";
 import { isOk, nonsense, read, refusal } from "./answers.js";
 import { settleChange } from "./booking.js";
@@ -102,26 +103,39 @@ export async function join(talk) {
 
 /** @type {Exchanges["renew"]} */
 export async function renew(talk) {
-  const { denominations } = await talk.service();
-  const ending = async () => {
+  await talk.service();
+  return swap(talk, "renewed", async () => {
     const current = await talk.current();
     const horizon = talk.now() + RENEW_WITHIN;
-    return (await free(talk)).filter(
-      ({ keyId, value, redeemUntil }) => redeemUntil <= horizon && current.get(value)?.keyId !== keyId,
-    );
-  };
-  // No ticket twice: what a site hands out could near its end at once.
-  const old = (await ending()).map((ticket) => ticket.nonce);
-  let renewed = 0;
-  for (let start = 0; start < old.length; start += CHUNK) {
-    const nonces = old.slice(start, start + CHUNK);
-    renewed += await chosenAgain(async () => {
-      const tickets = (await ending()).filter((ticket) => nonces.includes(ticket.nonce));
-      if (tickets.length) await exchange(talk, tickets, make(total(tickets), denominations), { label: "renewed" });
+    return ({ keyId, value, redeemUntil }) => redeemUntil <= horizon && current.get(value)?.keyId !== keyId;
+  });
+}
+
+/** @type {Exchanges["reissue"]} */
+export async function reissue(talk) {
+  const mine = await seedId(await talk.wallet.seed());
+  return swap(talk, "exchanged", async () => (ticket) => ticket.seedId !== mine);
+}
+
+/**
+ * Swap the free tickets that are `chosen`; returns their value.
+ * @param {Talk} talk @param {string} label @param {() => Promise<(ticket: HeldTicket) => boolean>} chosen
+ */
+async function swap(talk, label, chosen) {
+  const { denominations } = await talk.service();
+  const old = async () => (await free(talk)).filter(await chosen());
+  // No ticket twice: what a site hands out could be chosen at once.
+  const all = (await old()).map((ticket) => ticket.nonce);
+  let swapped = 0;
+  for (let start = 0; start < all.length; start += CHUNK) {
+    const nonces = all.slice(start, start + CHUNK);
+    swapped += await chosenAgain(async () => {
+      const tickets = (await old()).filter((ticket) => nonces.includes(ticket.nonce));
+      if (tickets.length) await exchange(talk, tickets, make(total(tickets), denominations), { label });
       return total(tickets);
     });
   }
-  return renewed;
+  return swapped;
 }
 
 /** @type {Exchanges["receive"]} */

@@ -275,6 +275,8 @@ export interface Exchanges {
   join(talk: Talk): Promise<number>;
   /** Swap the tickets that end within a week for new ones; their value. */
   renew(talk: Talk): Promise<number>;
+  /** Swap the tickets that the wallet's words do not bring back, of a gift or of other words, for ones that they do; their value. */
+  reissue(talk: Talk): Promise<number>;
   /** Take over the tickets in `text` by swapping them at once; their value. Throws ForeignRequest: they belong to
    * another site; WalletError: they are not genuine, have expired, or the giver has spent them. */
   receive(talk: Talk, text: string): Promise<number>;
@@ -298,5 +300,6 @@ export interface SiteClientApi extends Talk {
   receive(text: string): Promise<number>;
   join(): Promise<number>;
   renew(): Promise<number>;
+  reissue(): Promise<number>;
   restore(progress?: Progress, signal?: AbortSignal): Promise<Restored>;
 }
