@@ -261,6 +261,19 @@ def test_another_seed_leaves_the_tickets_of_the_old_one(page: Page, visit: Visit
     )
 
 
+def test_a_restore_files_what_is_new_and_changes_nothing_else(page: Page) -> None:
+    first, second, third = page.deposit(4, 3)
+    page.ask(inputs=[first])
+    page.settle(page.ask(inputs=[second]))
+    found = "new Map((await wallet.tickets()).map((ticket, i) => [i, ticket.token]))"
+    restore = (
+        f"await wallet.fileRestored(fromHex(args[0]), await wallet.key(args[1]), {found}, 9, () => false)"
+    )
+    assert page(restore, SEED, FOUR.key_id.hex()) == {"added": 0, "gone": 0}
+    assert page.states() == {first["nonce"]: "pending", second["nonce"]: "spent", third["nonce"]: "available"}
+    assert page.ask(FOUR)["outputs"][0]["counter"] == 9
+
+
 def test_a_seed_that_was_never_used_is_forgotten(page: Page) -> None:
     page("await wallet.useSeed(fromHex(args[0]))", "cd" * 32)
     assert page("await wallet.seeds()") == ["cd" * 32]

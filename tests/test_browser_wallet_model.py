@@ -135,7 +135,7 @@ class Twins(RuleBasedStateMachine):
     def restore(self, key: t.Any, seed: bytes, skipped: int, chance: t.Any) -> None:
         start = self.purse.counter(seed, key)
         found = {}
-        for counter in _some(chance, range(max(0, start - 2), start + 2)):
+        for counter in _some(chance, range(max(0, start - 3), start + 1)):
             output = derive(seed, key, counter)
             found[counter] = complete(output, sign(private_key(key.value), output.blinded_message))
         spent = {token.nonce for token in _some(chance, [*found.values()])}

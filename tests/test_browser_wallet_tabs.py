@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from browsers import Browser, Profile
 from fake_keys import ticket_key
-from wallet_page import Page, serving, signature
+from wallet_page import Page, Row, serving, signature
 
 ONE, FOUR = ticket_key(1), ticket_key(4)
 
@@ -35,29 +35,37 @@ def page(visit: Visit) -> Page:
     return visit()
 
 
-def race(*pages: Page, times: int) -> list[list[str]]:
-    """Let the pages begin requests at the same time; return what went wrong in each."""
+def race(*pages: Page, tickets: int, outputs: int) -> list[Row]:
+    """Let the pages begin 50 requests each at the same time; return all that were written down."""
     for page in pages:
-        page("void (globalThis.racing = race(args[0], args[1]))", ONE.key_id.hex(), times)
-    return [page("await racing") for page in pages]
+        page("void (globalThis.racing = race(...args))", ONE.key_id.hex(), 50, tickets, outputs)
+    assert [page("await racing") for page in pages] == [[]] * len(pages)
+    requests = pages[0].unanswered()
+    assert len({request["id"] for request in requests}) == 50 * len(pages)
+    return requests
 
 
-def test_two_tabs_race_and_nothing_is_used_twice(page: Page, visit: Visit) -> None:
-    page.deposit(1, 100)
-    assert race(page, visit(), times=50) == [[], []]
-    requests = page.unanswered()
-    assert len({request["id"] for request in requests}) == 100
-    assert len({request["inputs"][0]["nonce"] for request in requests}) == 100
-    assert sorted(request["outputs"][0]["counter"] for request in requests) == list(range(100, 200))
+def test_two_tabs_race_for_counters(page: Page, visit: Visit) -> None:
+    page.pin(ONE)
+    requests = race(page, visit(), tickets=0, outputs=1)
+    # Nothing was refused, so nothing is asked for again.
+    assert sorted(request["outputs"][0]["counter"] for request in requests) == list(range(100))
+
+
+def test_two_tabs_race_for_tickets(page: Page, visit: Visit) -> None:
+    held = {ticket["nonce"] for ticket in page.deposit(1, 100)}
+    requests = race(page, visit(), tickets=1, outputs=0)
+    assert {ticket["nonce"] for request in requests for ticket in request["inputs"]} == held
     assert page.balance() == 0
 
 
-def test_of_two_tabs_with_the_same_ticket_one_gets_it(page: Page, visit: Visit) -> None:
-    page.deposit(1, 20)
+def test_of_two_tabs_with_the_same_tickets_one_gets_each(page: Page, visit: Visit) -> None:
+    nonces = [ticket["nonce"] for ticket in page.deposit(1, 30)]
     other = visit()
-    late = sum(len(failed) for failed in race(page, other, times=20))
-    assert late == 20
-    assert len(page.unanswered()) == 20
+    for tab in (page, other):
+        tab("void (globalThis.racing = contest(args[0]))", nonces)
+    assert page("await racing") + other("await racing") == ["tickets-taken"] * 30
+    assert len(page.unanswered()) == 30
 
 
 def test_of_two_settlements_in_two_tabs_one_counts(page: Page, visit: Visit) -> None:
@@ -78,7 +86,7 @@ def test_a_killed_tab_leaves_whole_requests(page: Page, visit: Visit) -> None:
     page.deposit(1, 64)
     for i in range(4 if page.tab.__class__.__name__ == "ChromiumTab" else 2):
         victim = visit()
-        victim("void race(args[0], 64)", ONE.key_id.hex())
+        victim("void race(args[0], 64, 1, 1)", ONE.key_id.hex())
         time.sleep(0.05 * (i + 1))
         victim.tab.crash()
         page = visit()
@@ -96,7 +104,7 @@ def test_a_killed_tab_leaves_whole_requests(page: Page, visit: Visit) -> None:
 def test_a_wallet_deleted_in_another_tab_says_so(page: Page, visit: Visit) -> None:
     other = visit()
     other.deposit(4)
-    other("void race(args[0], 3)", FOUR.key_id.hex())
+    other("void race(args[0], 3, 0, 1)", FOUR.key_id.hex())
     page("await wallet.wipe()")
     for expression in ("await wallet.balance()", "await wallet.wipe().then(() => wallet.keys())"):
         refused = other.fails(expression)

@@ -84,13 +84,22 @@ const refuse = async (keyId, times) => {
   return counters;
 };
 
-/** Write down `times` requests of one free ticket and one output each, all at once; those that were too late are counted. */
-const race = async (keyId, times) => {
-  const key = await wallet.key(keyId);
+const failures = async (begun) =>
+  (await Promise.allSettled(begun)).filter(({ status }) => status === "rejected").map(({ reason }) => reason.code ?? String(reason));
+
+/** Write down `times` requests of so many free tickets and outputs each, all at once; how those failed that did. */
+const race = async (keyId, times, tickets, outputs) => {
+  const keys = Array(outputs).fill(await wallet.key(keyId));
   const draft = { kind: "payment", path: "/redeem", amount: 1, resource: "GET /", label: "" };
-  const one = () => wallet.begin(draft, (free) => ({ inputs: [free[0]], keys: [key] }), () => Uint8Array.of(1));
-  const outcomes = await Promise.allSettled(Array.from({ length: times }, one));
-  return outcomes.filter(({ status }) => status === "rejected").map(({ reason }) => String(reason));
+  const plan = (free) => {
+    if (free.length < tickets) throw new Error("none left");
+    return { inputs: free.slice(0, tickets), keys };
+  };
+  const one = () => wallet.begin(draft, plan, () => Uint8Array.of(1));
+  return failures(Array.from({ length: times }, one));
 };
 
-Object.assign(globalThis, { Wallet, attempt, ask, clock, derive, fromHex, key, load, open, race, refuse, request, revive, rows, toHex });
+/** Write down a request of each of the tickets with these nonces. */
+const contest = (nonces) => failures(nonces.map((nonce) => ask([], [nonce])));
+
+Object.assign(globalThis, { Wallet, attempt, ask, clock, contest, derive, fromHex, key, load, open, race, refuse, request, revive, rows, toHex });
