@@ -129,6 +129,21 @@ def test_an_answer_to_another_text_is_no_answer(at: Callable[..., Widget]) -> No
     at("ask-old").see("ask.pay", n=3)
 
 
+def test_who_agrees_to_a_changed_text_goes_on(at: Callable[..., Widget]) -> None:
+    widget = at("ask-changed")
+    widget.see("ask.changed")
+    assert "Your device computes for this site" in widget.text
+    widget.press("agree")
+    widget.see("mining")
+    assert widget.tab.evaluate("localStorage.getItem('ticketminer:/site/ask-changed/')") == "yes 1"
+
+
+def test_a_language_without_messages_is_english(at: Callable[..., Widget]) -> None:
+    widget = at("mining", lang="tlh")
+    widget.see("mining")
+    assert widget.tab.evaluate(f"{SHADOW}.querySelector('section').lang") == "en"
+
+
 @pytest.mark.parametrize(
     ("state", "code"),
     [

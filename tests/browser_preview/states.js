@@ -49,7 +49,7 @@ export const STATES = {
   "ask-gift": { attributes: GIFT },
   "ask-gift-open": { attributes: { ...GIFT, price: "0" } },
   "ask-tag-alone": { attributes: { price: "", consent: "", "consent-text": "", algorithm: "", effort: "" }, price: 3 },
-  "ask-changed": { answer: "yes", snapshot: { phase: "failed", problem: { code: "consent-changed", detail: "" } }, press: ["Read what mining means here"] },
+  "ask-changed": { answer: "old", attributes: { consent: "0" }, snapshot: { phase: "failed", problem: { code: "consent-changed", detail: "" } }, press: ["Read what mining means here"] },
   "declined": { answer: "no" },
   "withdrawn": { answer: "yes", press: ["Withdraw my consent"] },
   "blocked": { press: ["Agree and start"] },

@@ -35,6 +35,7 @@ function inside(element, root) {
   const slot = h("slot");
   let view = "";
   let starts = false;
+  let newest = ""; // version of the text, where the site has changed it since this page was made
   let gone = new AbortController();
   let messages = new Messages("en");
   let settings = read(element);
@@ -75,7 +76,7 @@ function inside(element, root) {
   function route() {
     const answer = remembered(settings.service);
     if (view === "opening") return;
-    if (!answer || answer.version !== (element.getAttribute("consent") ?? answer.version)) {
+    if (!answer || answer.version !== (newest || element.getAttribute("consent") || answer.version)) {
       if (!panel) void ask();
     } else if (!answer.yes) decline();
     else if (panel) panel.update();
@@ -87,6 +88,7 @@ function inside(element, root) {
     const offered = await offer(element, service, changed).catch(() => null);
     if (!offered) return host.trouble(await diagnose(service, service));
     const { version, text, algorithm, effort } = offered;
+    if (changed) newest = version;
     const n = price ?? 0;
     const say = (/** @type {string} */ key) => messages.text(key, { n, fund: fundTitle, hashes: (n || 1) * effort, algorithm });
     /** @param {string} drawing @param {string} key */

@@ -19,7 +19,9 @@ export class Messages {
 
   /** Load a catalogue. Throws where it cannot be had. @param {URL} assets @param {string} name */
   async load(assets, name) {
-    const reply = await fetch(new URL(`messages/${this.lang}/${name}.json`, assets));
+    const get = (/** @type {string} */ lang) => fetch(new URL(`messages/${lang}/${name}.json`, assets));
+    let reply = await get(this.lang);
+    if (reply.status === 404) reply = await get("en");
     if (!reply.ok) throw new Error(`${reply.url} was answered ${reply.status}.`);
     for (const [key, text] of Object.entries(await reply.json())) this.#texts.set(key, text);
   }

@@ -40,7 +40,7 @@ export async function open(host) {
   const notices = h("ul", { class: "notices" });
   const actions = h("p", { class: "actions" });
   const withdraw = h("button", { type: "button", class: "plain", click: () => host.withdraw() }, messages.text("withdraw"));
-  const details = h("details", { toggle: () => controls() }, h("summary", null, messages.text("details")));
+  const details = h("details", { toggle: () => void controls().catch(() => (show = null)) }, h("summary", null, messages.text("details")));
   const node = h("div", { class: "panel" }, heading, lines, meter, figures, notices, actions, details,
     h("p", { class: "links" }, host.link("about"), host.link("wallet"), withdraw));
 
@@ -125,12 +125,12 @@ export async function open(host) {
       : h("button", { type: "button", hidden: true, click: act[action] })));
 
   async function controls() {
-    if (!show) {
-      await messages.load(assets, "controls");
-      const made = (await import("./controls.js")).controls(messages, format, (limits) => void core.limits(limits).catch(() => {}));
-      show = made.show;
-      details.appendChild(made.node);
-    }
+    if (show) return draw();
+    show = () => {}; // once
+    await messages.load(assets, "controls");
+    const made = (await import("./controls.js")).controls(messages, format, (limits) => void core.limits(limits).catch(() => {}));
+    details.appendChild(made.node);
+    show = made.show;
     draw();
   }
 
