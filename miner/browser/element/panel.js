@@ -58,6 +58,7 @@ export async function open(host) {
   let refused = null;
   /** @type {{ price: number | null } | null} what the site says that the resource costs */
   let asked = null;
+  let worded = false;
   /** @type {((s: import("../types.d.ts").Snapshot) => void) | null} */
   let show = null;
 
@@ -168,6 +169,10 @@ export async function open(host) {
     withdraw.hidden = !agreed;
     details.hidden = !agreed || !s || s.phase === "loading";
     if (!s) return;
+    if (!worded && (s.problem || refused)) {
+      worded = true; // until they are here, and where they cannot be had, the problem speaks for itself
+      messages.load(assets, "errors").then(draw, () => (worded = false));
+    }
     const free = asked?.price === null;
     const self = { kind, fund, agreed, free, gave, refused, price: price(), target: goal(), own: !owner || owner === me };
     const shown = describe(s, self, messages, format);
