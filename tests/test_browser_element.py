@@ -67,7 +67,7 @@ def catalogue(*names: str) -> dict[str, object]:
 
 
 def test_every_phase_reason_notice_and_error_has_words() -> None:
-    texts = catalogue("consent", "miner", "errors")
+    texts = catalogue("consent", "miner", "notices")
     errors = set(re.findall(r'code = "([a-z-]+)"', (BROWSER / "errors.js").read_text()))
     assert union("Phase") <= texts.keys()
     assert {f"reason.{reason}" for reason in union("PauseReason")} <= texts.keys()
@@ -263,6 +263,34 @@ def test_sliders_are_labelled_and_steer(at: Callable[..., Widget]) -> None:
     unknown.tab.until(
         lambda: unknown.text.count(said("not-told")) == 3, "three things that this browser does not tell"
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "key", "others", "again"),
+    [
+        ("no-connection", "error.site-unreachable", False, "act.retry"),
+        ("storage-refused", "error.storage-refused", True, "act.retry"),
+        ("no-kernel", "error.no-kernel", True, "act.retry"),
+        ("price-changed", "error.price-changed", False, "act.again"),
+        ("keys-changed", "error.key-mismatch", False, None),
+    ],
+)
+def test_what_did_not_work_has_a_reason_and_a_next_step(
+    at: Callable[..., Widget], state: str, key: str, others: bool, again: str | None
+) -> None:
+    widget = at(state)
+    widget.see(key, n=5)
+    assert ("ticketminer pay" in widget.text) == others
+    assert [said(name) for name in ("act.retry", "act.again") if widget.shows(name)] == (
+        [said(again)] if again else []
+    )
+
+
+def test_a_problem_without_words_speaks_for_itself(at: Callable[..., Widget]) -> None:
+    widget = at("unknown-problem")
+    widget.tab.see("Something that this version has no words for.", "ticket-miner")
+    widget.press("act.retry")
+    widget.see("idle")
 
 
 def test_one_core_for_all_elements_of_a_page(at: Callable[..., Widget]) -> None:

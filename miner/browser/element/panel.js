@@ -169,9 +169,9 @@ export async function open(host) {
     withdraw.hidden = !agreed;
     details.hidden = !agreed || !s || s.phase === "loading";
     if (!s) return;
-    if (!worded && (s.problem || refused)) {
-      worded = true; // until they are here, and where they cannot be had, the problem speaks for itself
-      messages.load(assets, "errors").then(draw, () => (worded = false));
+    if (!worded && (s.problem || refused || s.notices.length)) {
+      worded = true; // until these texts are here, and where they cannot be had, a problem speaks for itself
+      messages.load(assets, "notices").then(draw, () => (worded = false));
     }
     const free = asked?.price === null;
     const self = { kind, fund, agreed, free, gave, refused, price: price(), target: goal(), own: !owner || owner === me };

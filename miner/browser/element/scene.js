@@ -56,7 +56,7 @@ export const describe = (s, self, messages, { duration, compact }) => {
   /** @type {string[]} */
   const notices = [];
   for (const { code, values } of s.notices)
-    notices.push(say(`notice.${code}`, { n: values?.amount ?? 0, time: duration(Number(values?.seconds ?? 0)) }));
+    if (messages.has(`notice.${code}`)) notices.push(say(`notice.${code}`, { n: values?.amount ?? 0, time: duration(Number(values?.seconds ?? 0)) }));
 
   /** @type {Map<import("./host.d.ts").Action, string>} */
   const actions = new Map();
