@@ -74,6 +74,8 @@ class Messages:
         """Return `seconds` in the largest unit that divides it."""
         size, unit = next(entry for entry in _UNITS if seconds % entry[0] == 0)
         count = seconds // size
+        if unit == "day":  # Babel has no days in Arabic and many more languages
+            return self.plain("page.days", n=count)
         return format_unit(count, f"duration-{unit}", locale=self.locale, numbering_system="default")
 
     def _shown(self, value: object) -> str:

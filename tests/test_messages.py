@@ -176,6 +176,15 @@ def test_durations_are_written_out(app: Flask) -> None:
     assert german.duration(7200) == "2 Stunden"
 
 
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("seconds", [1, 90, 7200, 120, 3 * 86400, 30 * 86400])
+def test_every_language_has_a_word_for_every_unit(make_host: MakeHost, language: str, seconds: int) -> None:
+    """Babel answers with its name for a unit, as in ``7 duration-day``, where a language lacks the word."""
+    words = said(make_host(), language).duration(seconds)
+    assert "duration" not in words
+    assert words.strip("0123456789 \u00a0\u202f") != ""
+
+
 def test_what_a_language_lacks_is_said_in_english(app: Flask) -> None:
     german = said(app, "de")
     assert (german("page.title"), german("page.skip")) == ("Karten", "Skip to the content")
