@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import kernels, server
+from benchmarks import inpage, kernels, server
 
-BENCHMARKS = {"kernels": kernels.main, "server": server.main}
+BENCHMARKS = {"kernels": kernels.main, "page": inpage.main, "server": server.main}
 
 
 def main() -> int:

@@ -79,7 +79,7 @@ def rows(name: str, default: str, rates: Rates, peers: Sequence[Peer]) -> list[R
     def against(row: str, own: str, references: Mapping[str, str]) -> Iterator[Result]:
         for reference, other in references.items():
             if own in rates and other in rates:
-                yield _result(f"{name}/{row}", rates[own], reference, rates[other])
+                yield ratio(f"{name}/{row}", rates[own], reference, rates[other])
 
     def theirs(level: str) -> dict[str, str]:
         return {peer.name: key(peer) for peer in peers if peer.level == level}
@@ -109,7 +109,7 @@ def _compare(subject: Subject, peers: Sequence[Peer], options: argparse.Namespac
         for contestant in field.values():
             stack.callback(contestant.close)
         _tell(f"{subject.name}: {options.rounds} rounds of {', '.join(field)} (native is {default})")
-        rates = _rounds(field, options.rounds, options.seconds)
+        rates = measure(field, options.rounds, options.seconds)
     return rows(subject.name, _name(default), rates, peers)
 
 
@@ -132,7 +132,8 @@ def _field(
     return field | {key(peer): peer for peer in peers}
 
 
-def _rounds(field: Mapping[str, Contestant], rounds: int, seconds: float) -> dict[str, list[float]]:
+def measure(field: Mapping[str, Contestant], rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Return the rates of who takes part, round by round."""
     order = list(field)
     rates: dict[str, list[float]] = {name: [] for name in order}
     # Nothing is measured of code that has not run: Node compiles it better while it runs.
@@ -144,7 +145,8 @@ def _rounds(field: Mapping[str, Contestant], rounds: int, seconds: float) -> dic
     return rates
 
 
-def _result(name: str, ours: Sequence[float], reference: str, theirs: Sequence[float]) -> Result:
+def ratio(name: str, ours: Sequence[float], reference: str, theirs: Sequence[float]) -> Result:
+    """Return what the rounds of one and of a reference come to."""
     more = {
         "max": max(ours),
         "ratio_of_maxima": max(ours) / max(theirs),
@@ -194,23 +196,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
-        "--rounds", type=_rounds_asked, default=9, metavar="N", help="how often each has its turn (default 9)"
+        "--rounds", type=rounds_asked, default=9, metavar="N", help="how often each has its turn (default 9)"
     )
     parser.add_argument(
-        "--seconds", type=_seconds_asked, default=1.0, metavar="S", help="how long a turn is (default 1)"
+        "--seconds", type=seconds_asked, default=1.0, metavar="S", help="how long a turn is (default 1)"
     )
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND", help="see below")
     return parser
 
 
-def _rounds_asked(text: str) -> int:
+def rounds_asked(text: str) -> int:
     rounds = int(text)
     if rounds < 1:
         raise argparse.ArgumentTypeError("give at least 1 round")
     return rounds
 
 
-def _seconds_asked(text: str) -> float:
+def seconds_asked(text: str) -> float:
     seconds = float(text)
     if not 0 < seconds <= 60:
         raise argparse.ArgumentTypeError("give more than 0 seconds and at most 60")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import typing as t
 
+import browsers
 import pytest
 from conftest import missing
 
@@ -91,6 +92,22 @@ def test_kernels_are_compared_with_hashlib_portable_c_and_peers() -> None:
     assert found["scrypt/native", "a"]["ratio"] == pytest.approx(found["scrypt/native", "a"]["value"] / 2000)
     assert all(row["unit"] == "H/s" and row["value"] > 0 and row["ratio"] > 0 for row in found.values())
     assert {"scrypt/portable", "scrypt/wasm-scalar"} <= {name for name, _ in found}
+
+
+@pytest.mark.parametrize("browser", ["chromium", "firefox"])
+def test_a_page_is_compared_with_node(browser: str) -> None:
+    reason = browsers.absent(browser)
+    if reason is not None or shutil.which("node") is None:
+        missing(reason or "needs Node: apt-get install nodejs")
+    done = run("page", "scrypt", "--browser", browser, "--rounds", "1", "--seconds", "0.3", "--json")
+    assert done.returncode == 0, done.stderr
+    found = {(row["name"], row["reference"]): row["ratio"] for row in json.loads(done.stdout)["results"]}
+    assert set(found) == {
+        ("scrypt/page", "node"),
+        ("scrypt/page-javascript", "node-scalar"),
+        ("scrypt/page-javascript", "page"),
+    }
+    assert min(found.values()) > 0
 
 
 def test_a_benchmark_of_an_unknown_algorithm_names_those_there_are() -> None:

@@ -186,16 +186,35 @@ def test_no_part_of_the_nonces_is_given_out_twice(page: Page, size: int) -> None
     page("sleep(200)")
     page("engine.search(job(args[0]))", work("sha256d", 2**60, nonceSize=size))
     page("sleep(300)")
-    space = 1 << 8 * size
-    # What was left of a part may be given out again, from behind what was tried.
-    ends: dict[int, int] = {}
-    for part in parts_of(page):
-        end = part.stop % space
-        assert ends.get(end, -1) < part.start
-        ends[end] = part.start
-    lengths = {-start % space for start in ends}
-    assert min((b - a) % space for a in ends for b in ends if a != b) >= space // 2**16
-    assert lengths
+    parts, space = parts_of(page), 1 << 8 * size
+    whole = space // (2**16 if size > 4 else 64)
+    starts: dict[int, list[int]] = {}
+    for part in parts:
+        starts.setdefault(part.stop, []).append(part.start)
+    # What is left of a part is given out again, from behind what was tried.
+    assert [began for began in starts.values() if began != sorted(began)] == []
+    assert {end - began[0] for end, began in starts.items()} == {whole}
+    first = parts[0].stop
+    assert {(end - first) % whole for end in starts} == {0}
+    assert len({end % space for end in starts}) == len(starts) >= 5
+
+
+def test_no_nonce_is_left_out_or_tried_twice_whatever_is_changed_meanwhile(page: Page) -> None:
+    job = work("sha256d", 2**16, nonceSize=3, nonceOffset=79)
+    page.make(threads=2)
+    page.mine(job)
+    for threads in (4, 1, 3):
+        page("sleep(150)")
+        page(f"engine.threads = {threads}")
+    page("engine.search(null)")
+    page("sleep(500)")
+    assert page("events.exhausted") == []
+    page("engine.search(job(args[0]))", job)
+    page.until(f"events.exhausted.length && hashes() === {2**24}")
+    scan = ALGORITHMS["sha256d"].scan(
+        bytes.fromhex(job["blob"]), target_for(2**16), count=2**24, nonce_offset=79, nonce_size=3
+    )
+    assert sorted(int(share["nonce"]) for share in page("events.found")) == [nonce for nonce, _ in scan.hits]
 
 
 def test_every_nonce_is_tried_once_and_then_the_job_is_exhausted(page: Page) -> None:
@@ -315,5 +334,7 @@ def test_nothing_is_loaded_before_it_goes_and_nothing_stays_when_it_is_closed(pa
     assert page("workers.length") == 0
     page("engine.go()")
     page.until("hashes() > 0")
-    page("engine.close()")
+    page("engine.threads = 4")
+    page("sleep(300)")
+    page("(engine.threads = 1, engine.close())")
     assert page("alive()") == 0

@@ -8,7 +8,7 @@
 //   {"op": "hash", "data": HEX}                                       {"digest": HEX}: in JavaScript only
 //   {"op": "rate", …, "seconds": N}                                   {"rate": R}: hashes a second of this process, in slices of `count`
 //
-// or {"error": code}. The first answer is {"kind", "problem", "lanes"}.
+// or {"error": code}. The first answer is {"kind", "problem", "lanes", "support"}.
 
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
@@ -26,7 +26,7 @@ if (kind === "forbidden")
     }
   };
 const engine = new URL("../../miner/browser/engine/", import.meta.url);
-const { algorithms, openKernel, support } = await import(new URL("kernel.js", engine));
+const { openKernel, support } = await import(new URL("kernel.js", engine));
 const wasm = new URL("../../pow/wasm/", engine);
 
 const work = ({ blob, target, nonce_at, nonce_len, seed, epoch }) => ({
@@ -70,7 +70,7 @@ const answers = {
 const say = (answer) => console.log(JSON.stringify(answer));
 try {
   const kernel = await openKernel(algorithm, wasm, readFile);
-  say({ kind: kernel.kind, problem: kernel.problem, lanes: kernel.lanes, support: support(), algorithms: algorithms() });
+  say({ kind: kernel.kind, problem: kernel.problem, lanes: kernel.lanes, support: support() });
   for await (const line of createInterface({ input: process.stdin })) {
     const request = JSON.parse(line);
     try {
@@ -80,5 +80,5 @@ try {
     }
   }
 } catch (error) {
-  say({ error: error.code, algorithms: algorithms() });
+  say({ error: error.code });
 }

@@ -24,8 +24,10 @@ export class Engine {
   #running = false;
   #losses = 0;
   #ids = 0;
-  /** @type {Set<Slot>} */
+  /** Those that hash, and those that are leaving. @type {Set<Slot>} */
   #slots = new Set();
+  /** @type {Set<Slot>} */
+  #leaving = new Set();
   /** @type {Map<string, Book>} */
   #books = new Map();
   /** @type {Book | null} */
@@ -97,7 +99,8 @@ export class Engine {
 
   close() {
     this.#stop();
-    for (const slot of this.#slots) this.#drop(slot);
+    this.#at = 0;
+    for (const slot of [...this.#slots, ...this.#leaving]) this.#drop(slot);
   }
 
   #stop() {
@@ -123,6 +126,7 @@ export class Engine {
   /** @param {Slot} slot */
   #drop(slot) {
     this.#slots.delete(slot);
+    this.#leaving.delete(slot);
     slot.worker.onmessage = slot.worker.onerror = null;
     slot.worker.terminate();
     slot.answered();
@@ -162,6 +166,7 @@ export class Engine {
     const count = Math.min(this.#threads, this.#most, job.algorithm === "ethash" ? 1 : Infinity);
     for (const slot of [...this.#slots].slice(count)) {
       this.#slots.delete(slot);
+      this.#leaving.add(slot);
       this.#ask(slot, { part: null }, RETIRE).then(() => this.#drop(slot));
     }
     while (this.#slots.size < count) this.#spawn();

@@ -39,11 +39,6 @@ export function support() {
   return WebAssembly.validate(Uint8Array.from(SIMD)) ? found("simd", null) : found("scalar", "no-simd");
 }
 
-/** What this thread mines with, the best first; not ethash, whose cache takes seconds and 20 MB or more. */
-export function algorithms() {
-  return support().kind === "javascript" ? IN_JAVASCRIPT : ["yespower", "scrypt", "neoscrypt", "sha256d"];
-}
-
 /**
  * Open the kernel of `algorithm`; `wasm` is the folder of modules. Throws NoKernel, OutOfMemory, EngineError engine-blocked.
  * @param {string} algorithm @param {string | URL} wasm @param {(url: URL) => Promise<BufferSource>} [load]

@@ -75,7 +75,7 @@ function lock(name, signal, hold) {
 /** @type {Way} */
 async function lease(name, signal, hold) {
   const [owner] = crypto.getRandomValues(new Uint32Array(1));
-  const channel = new BroadcastChannel(name);
+  const channel = new BroadcastChannel(`${name} turn`);
   let timer = 0, mine = false, asking = false;
   const ask = async () => {
     if (asking) return;
