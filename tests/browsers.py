@@ -44,7 +44,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A request that a tab or its workers made. `size` is that of the body, uncompressed, in bytes; 0 while it is under way."""
+    """A request that a tab or its workers made. `size` is that of the body, uncompressed, in bytes.
+
+    It is 0 while the request is under way, and for the script that a worker begins with, of which Chromium does not tell.
+    """
 
     method: str
     url: str

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from browsers import Browser, Profile, Tab
+from chromium import ChromiumTab
 from demo_sites import DemoSites
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
@@ -30,6 +31,11 @@ const core = new Worker("/core.js", { type: "module" });
 const waiting = new Map();
 globalThis.compile = async () => WebAssembly.compile(await (await fetch("/kernel.wasm")).arrayBuffer()).then(
   () => "compiled", (error) => error.name);
+globalThis.fail = () => {
+  console.error("said in the page");
+  setTimeout(() => { throw new Error("a fault in the page"); });
+  document.body.append(Object.assign(document.createElement("style"), { textContent: "p { color: red }" }));
+};
 core.onmessage = ({ data }) => waiting.get(data.id)(data);
 globalThis.ask = (question, ...args) => new Promise((resolve, reject) => {
   const id = waiting.size + 1;
@@ -80,6 +86,7 @@ export const questions = {
   listen: () => { globalThis.heard = []; globalThis.line = new BroadcastChannel("line"); line.onmessage = ({ data }) => heard.push(data); },
   say: (words) => { new BroadcastChannel("line").postMessage(words); },
   heard: () => globalThis.heard,
+  fail: () => { setTimeout(() => { throw new Error("a fault in the worker"); }); },
 };
 """
 HASHER_JS = """
@@ -316,3 +323,77 @@ def test_without_scripts_the_402_page_is_a_form(
     tab.click("button[type=submit]")
     assert profile.downloaded().stat().st_size > 10_000
     assert site.paid() == 2
+
+
+# That the checks which other tests rely on can fail
+
+
+def test_faults_of_pages_and_workers_are_heard(profile: Profile, serve_pages: Serve) -> None:
+    tab = opened(profile, serve_pages().url)
+    assert tab.errors() == []
+    tab.evaluate("fail()")
+    tab.evaluate("await ask('fail')")
+    heard: list[str] = []
+
+    def complete() -> bool:
+        heard.extend(tab.errors())
+        wanted = ("a fault in the page", "a fault in the worker", "said in the page", "default-src")
+        return all(any(words in error for error in heard) for words in wanted)
+
+    tab.until(complete, "all four faults")
+    assert tab.errors() == []
+
+
+def test_axe_looks_into_shadow_roots(profile: Profile, serve_pages: Serve) -> None:
+    tab = opened(profile, serve_pages().url)
+    assert tab.axe() == []
+    tab.evaluate(
+        "document.querySelector('p').attachShadow({ mode: 'open' }).append(document.createElement('button'))"
+    )
+    [found] = tab.axe()
+    assert found.startswith("button-name (critical): p >>> button")
+
+
+def test_focus_goes_through_shadow_roots_in_order(profile: Profile, serve_pages: Serve) -> None:
+    tab = opened(profile, serve_pages().url)
+    made = """args.forEach(([tag, text], i) => {
+      const root = i % 2 ? document.body : document.body.appendChild(document.createElement("div")).attachShadow({ mode: "open" });
+      root.appendChild(Object.assign(document.createElement(tag), { textContent: text, href: "/" }));
+    })"""
+    tab.evaluate(made, ["button", "first"], ["a", "second"], ["button", "third"])
+    assert tab.focus_order() == ['button "first"', 'link "second"', 'button "third"']
+
+
+def test_a_click_that_the_page_moves_away_from_is_made_again(profile: Profile, serve_pages: Serve) -> None:
+    tab = opened(profile, serve_pages().url)
+    tab.evaluate("""(() => {
+      const button = document.body.appendChild(Object.assign(document.createElement("button"), { textContent: "Stop" }));
+      addEventListener("pointerover", ({ target }) => target === button && (button.style.marginTop ||= "300px"), true);
+      button.addEventListener("click", () => { document.title = "stopped"; });
+    })()""")
+    tab.click("button", "Stop")
+    assert tab.title == "stopped"
+
+
+def test_a_busy_main_thread_is_in_the_trace(chromium: Browser, serve_pages: Serve) -> None:
+    with chromium.profile() as profile:
+        tab = opened(profile, serve_pages().url)
+        assert isinstance(tab, ChromiumTab)
+        with tab.trace() as trace:
+            tab.evaluate(
+                "(() => { const end = performance.now() + 120; while (performance.now() < end); })()"
+            )
+        with tab.trace() as calm:
+            tab.evaluate("new Promise((done) => setTimeout(done, 200))")
+    assert trace.longest.took >= 120
+    assert calm.longest.worked < trace.longest.worked
+
+
+def test_requests_of_nested_workers_are_seen_with_their_sizes(chromium: Browser, serve_pages: Serve) -> None:
+    with chromium.profile() as profile:
+        tab = opened(profile, serve_pages().url)
+        tab.evaluate("await ask('hash', 'buffer')")
+        sizes = {request.url.rpartition("/")[2]: request.size for request in tab.requests()}
+    assert sizes["kernel.wasm"] == len(WASM)
+    assert sizes["page.js"] == len(PAGE_JS)
+    assert {"core.js", "questions.js", "hasher.js"} <= set(sizes)
