@@ -26,6 +26,8 @@ _FILE = re.compile(r"messages/([^/]+)/page\.json")
 _ISOLATE = "\u2068{}\u2069"
 """Keeps a path or a name from reordering the words of a right-to-left language around it."""
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+_SPARING = frozenset({"es"})
+"""Languages that group digits from the fifth on: ``minimumGroupingDigits`` of CLDR, which Babel leaves out."""
 _VARIES = "ticketminer.accept-language"
 
 
@@ -68,7 +70,8 @@ class Messages:
 
     def number(self, number: int) -> str:
         """Return `number` as this language writes it."""
-        return format_decimal(number, locale=self.locale, numbering_system="default")
+        grouped = self.locale.language not in _SPARING or abs(number) >= 10_000
+        return format_decimal(number, locale=self.locale, numbering_system="default", group_separator=grouped)
 
     def duration(self, seconds: int) -> str:
         """Return `seconds` in the largest unit that divides it."""

@@ -165,6 +165,12 @@ def test_numbers_choose_the_form_and_are_written_as_the_language_does(app: Flask
     assert said(app, "de")("page.pay.button", n=1024) == "1.024 Karten zahlen"
 
 
+def test_spanish_groups_digits_from_the_fifth_on(make_host: MakeHost) -> None:
+    """As browsers write them, whose numbers stand on the same page."""
+    spanish = said(make_host(), "es")
+    assert [spanish.number(n) for n in (999, 8192, 10_000)] == ["999", "8192", "10.000"]
+
+
 def test_durations_are_written_out(app: Flask) -> None:
     english, german = said(app, "en"), said(app, "de")
     assert [english.duration(n) for n in (1, 90, 3600, 7 * 86400)] == [
