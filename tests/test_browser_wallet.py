@@ -149,6 +149,13 @@ def test_a_refused_output_asked_for_again_is_the_same(page: Page) -> None:
     assert [output["counter"] for output in page.ask(ONE, ONE)["outputs"]] == [1, 2]
 
 
+def test_signed_counters_need_no_old_ones(page: Page) -> None:
+    refused = page.ask(ONE)
+    page.deposit(1, 50)
+    page.release(refused)
+    assert [output["counter"] for output in page.ask(ONE, ONE)["outputs"]] == [51, 52]
+
+
 def test_a_burnt_output_is_not_asked_for_again(page: Page) -> None:
     page.pin(ONE)
     request = page.ask(ONE)

@@ -45,6 +45,15 @@ def race(*pages: Page, tickets: int, outputs: int) -> list[Row]:
     return requests
 
 
+def test_of_two_first_seeds_one_stands(page: Page) -> None:
+    both = (
+        "Promise.all(['11', '22'].map((x) => Wallet.open('fresh', { random: () => fromHex(x.repeat(32)) })))"
+    )
+    first, second = page(f"await Promise.all((await {both}).map((wallet) => wallet.seeds()))")
+    assert first == second
+    assert len(first) == 1
+
+
 def test_two_tabs_race_for_counters(page: Page, visit: Visit) -> None:
     page.pin(ONE)
     requests = race(page, visit(), tickets=0, outputs=1)
@@ -149,22 +158,22 @@ def test_a_full_quota_loses_nothing(chromium: Browser, url: str) -> None:
         page = Page(profile, url, path="/empty")
         session = t.cast(t.Any, page.tab).session
         # Chromium goes by what it knew of the quota for half a minute: it has to be small from the beginning.
-        session.send("Storage.overrideQuotaForOrigin", origin=url, quotaSize=1_000_000)
+        session.send("Storage.overrideQuotaForOrigin", origin=url, quotaSize=400_000)
         page("await open()")
         tickets = page.deposit(4)
         arguments = FOUR.key_id.hex(), tickets[0]["nonce"]
-        fill = "wallet.setSetting(crypto.randomUUID(), crypto.getRandomValues(new Uint8Array(5000)))"
+        fill = "wallet.setSetting(crypto.randomUUID(), crypto.getRandomValues(new Uint8Array(20000)))"
         ask = "ask([args[0]], [args[1]]).then((asked) => wallet.release(asked, 'there was room'))"
         full = f"await {fill}.then(() => {ask})"
-        page.tab.until(lambda: _code(page, full, *arguments) == "storage-full", "no room")
+        page.tab.until(lambda: _code(page, full, *arguments) == "storage-full", "no room", seconds=60)
         page.tab.until(
-            lambda: _code(page, f"await {ask}", *arguments) == "storage-full", "no room for a request"
+            lambda: _code(page, f"await {ask}", *arguments) == "storage-full", "no room to ask", seconds=60
         )
         counter = page("await wallet.counter(await wallet.seed(), await wallet.key(args[0]))", arguments[0])
         assert page.fails("await ask([args[0]], [args[1]])", *arguments).name == "StorageFull"
         assert (page.balance(), page.unanswered()) == (4, [])
         session.send("Storage.overrideQuotaForOrigin", origin=url)
-        page.tab.until(lambda: _code(page, f"await {fill}") == "None", "room again")
+        page.tab.until(lambda: _code(page, f"await {fill}") == "None", "room again", seconds=60)
         [output] = page.ask(FOUR, inputs=tickets)["outputs"]
         assert output["counter"] <= counter
 
