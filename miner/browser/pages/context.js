@@ -35,6 +35,9 @@ export class Context {
   /** A text of messages/…/wallet.json. @param {string} key without "wallet." @param {Record<string, string | number>} [values] */
   t = (key, values) => this.messages.text(`wallet.${key}`, values);
 
+  /** A path within a text, from left to right in every language. @param {string} path */
+  path = (path) => (this.messages.dir === "rtl" ? `\u2066${path}\u2069` : path);
+
   /** Why something did not work, in words. @param {unknown} reason what a call of the core was rejected with */
   why(reason) {
     const { code, cause, detail, values = {} } = /** @type {Problem} */ (reason ?? {});

@@ -90,7 +90,7 @@ export async function openDonate(context, wish = {}) {
         check();
       } });
     return choice && h("label", { class: "ticketminer-check", for: (radio.id = id("fund")) }, radio,
-      h("span", null, choice.title, " ", h("span", { class: "ticketminer-quiet" }, t("donate.minimum", { n: choice.minimum }))));
+      h("span", null, h("bdi", null, choice.title), " ", h("span", { class: "ticketminer-quiet" }, t("donate.minimum", { n: choice.minimum }))));
   });
   dialog.show(
     h("p", { class: "ticketminer-lead" }, t("donate.balance", { n: balance })),

@@ -46,7 +46,7 @@ export function history(context) {
 
   /** @param {HistoryEntry} entry */
   const said = ({ kind, amount, detail }) =>
-    t(KINDS.includes(kind) ? `history.${kind}` : "history.other", { n: amount, kind }) + (detail ? ` · ${detail.replace(/^GET /, "")}` : "");
+    t(KINDS.includes(kind) ? `history.${kind}` : "history.other", { n: amount, kind }) + (detail ? ` · ${context.path(detail.replace(/^GET /, ""))}` : "");
   /** @param {HistoryEntry} entry */
   const line = (entry) =>
     `${locale.moment(entry.at)}  ${said(entry)}${entry.reference ? `  ${t("receipt.reference")}: ${entry.reference}` : ""}`;

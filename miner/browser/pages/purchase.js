@@ -32,7 +32,8 @@ export async function openPurchase(context, { resource, title, opened = (to) => 
   });
   if (!known) return dialog;
   const { balance, price } = known;
-  const what = h("span", null, title ?? resource, title ? h("span", { class: "ticketminer-quiet ticketminer-path" }, resource) : null);
+  const path = context.path(resource);
+  const what = h("span", null, title ?? path, title ? h("span", { class: "ticketminer-quiet ticketminer-path" }, path) : null);
   if (price === null) {
     dialog.show(facts([[t("purchase.what"), what]]), h("p", null, t("purchase.free")),
       actions(h("a", { class: "ticketminer-act ticketminer-act--main", href: resource }, t("purchase.open"))));
