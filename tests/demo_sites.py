@@ -92,11 +92,15 @@ class DemoSite:
     :ivar headers: put on every answer in place of the site's own, as the middleware of a host does.
     :ivar removed: names of headers that no answer keeps.
     :ivar seen: the requests that were answered, in order.
-    :ivar clock_ahead: seconds by which the ``Date`` of answers is wrong.
+    :ivar ahead: seconds by which the site's clock is ahead of this machine's, and so of the browser's.
     """
 
     def __init__(
-        self, make: Callable[[dict[str, t.Any]], t.Any], folder: pathlib.Path, **config: t.Any
+        self,
+        make: Callable[[dict[str, t.Any]], t.Any],
+        folder: pathlib.Path,
+        ahead: int = 0,
+        **config: t.Any,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.app = make(
@@ -118,7 +122,9 @@ class DemoSite:
         self.headers: dict[str, str] = {}
         self.removed: set[str] = set()
         self.seen: list[Seen] = []
-        self.clock_ahead = 0
+        self.ahead = ahead
+        if ahead:
+            self._site.extension.clock = self
         self._rules: list[_Rule] = []
         self._connections: set[socket.socket] = set()
         self._server: BaseWSGIServer | None = None
@@ -129,6 +135,10 @@ class DemoSite:
     def url_at(self, host: str = HOSTS[0]) -> str:
         """Return the address of the site under another name of this machine."""
         return f"http://{host}:{self.port}"
+
+    def now(self) -> int:
+        """Return what time it is by the site's clock."""
+        return int(time.time()) + self.ahead
 
     # Power and cables
 
@@ -150,7 +160,7 @@ class DemoSite:
                 pass
 
             def date_time_string(self, timestamp: float | None = None) -> str:
-                return formatdate(time.time() + site.clock_ahead, usegmt=True)
+                return formatdate(site.now(), usegmt=True)
 
         self._server = make_server(
             "127.0.0.1", self.port, self._answer, threaded=True, request_handler=Handler
@@ -174,6 +184,7 @@ class DemoSite:
     def close(self) -> None:
         """Stop for good."""
         self.stop()
+        self._site.extension.clock = None  # the shop's extension is one for all its applications
         self._site.database.dispose()
 
     # What can go wrong
@@ -267,12 +278,12 @@ class DemoSite:
 
     def unspent(self) -> int:
         """Return the value of all tickets that the site has issued and that were not spent."""
-        value = statistics(self._site.database, int(time.time()))["value"]
+        value = statistics(self._site.database, self.now())["value"]
         return int(value["issued"] - value["spent"])
 
     def paid(self) -> int:
         """Return how many tickets the site was paid, donations included."""
-        return int(statistics(self._site.database, int(time.time()))["value"]["paid"])
+        return int(statistics(self._site.database, self.now())["value"]["paid"])
 
     def donated(self, fund: str = "articles") -> int:
         """Return how many tickets a fund was given, in tickets or in work."""

@@ -9,9 +9,12 @@ import httpx
 import pytest
 from browsers import Browser, Profile
 from chromium import ChromiumTab
-from demo_sites import DemoSite, DemoSites
+from demo_sites import Answer, DemoSite, DemoSites
 from live import Person
 from visits import WIDGET, WalletPage, Widget, fund, original, said, walk_to
+from werkzeug.wrappers import Response
+
+from demo_shop.pictures import Picture, db
 
 ENDLESS = {"yespower": 2**30, "scrypt": 2**30, "sha256d": 2**30}
 """Expected hashes a ticket of which no test finds one."""
@@ -241,6 +244,58 @@ def test_a_site_that_stops_and_starts_again_loses_nothing(profile: Profile, demo
     site.start()
     assert_bought(profile, widget)
     assert (site.paid(), site.unspent()) == (2, 0)
+
+
+def test_a_miner_that_is_kept_out_leaves_the_page_as_it_was(
+    profile: Profile, demo_shop_site: DemoSite
+) -> None:
+    site = demo_shop_site
+    site.on("GET /ticketminer/assets/*/core.js", cut, None)
+    widget = at(profile, site)
+    widget.agree()
+    widget.see("trouble.blocked")
+    assert said("page.widget.pay", n=2) in widget.text
+    site.heal()
+    widget.press("reload")
+    widget.press("act.start")
+    assert_bought(profile, widget)
+
+
+def cut(answer: Answer) -> Response:
+    """Hang up, as what stands between a browser and what its blocker dislikes does."""
+    raise ConnectionResetError("cut")
+
+
+@pytest.mark.parametrize("ahead", [-4000, 4000], ids=["fast", "slow"])
+def test_a_clock_that_is_wrong_is_told_and_harms_nothing(
+    profile: Profile, demos: DemoSites, ahead: int
+) -> None:
+    site = demos.shop(ahead=ahead)
+    widget = at(profile, site)
+    hold = site.hold("POST /ticketminer/submit", answered=False)
+    widget.agree()
+    widget.tab.see(prefix("notice.clock-wrong"), WIDGET)
+    hold.release()
+    assert_bought(profile, widget)
+
+
+def test_a_higher_price_is_asked_for_again(profile: Profile, demos: DemoSites) -> None:
+    site = demos.shop()
+    fund(profile, site, 8)
+    widget = at(profile, site)
+    widget.press("have")
+    widget.see("act.pay", n=2)
+    with site.app.app_context():
+        db.get_or_404(Picture, "estuary").price = 3
+        db.session.commit()
+    widget.press("act.pay", n=2)
+    widget.see("error.price-changed", n=3)
+    assert (site.paid(), site.unspent()) == (0, 8)
+    widget.press("act.again")
+    widget.press("have")
+    widget.press("act.pay", n=3)
+    assert_bought(profile, widget)
+    assert (site.paid(), site.unspent()) == (3, 5)
 
 
 # Policies, networks, old browsers
