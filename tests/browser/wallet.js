@@ -102,4 +102,23 @@ const race = async (keyId, times, tickets, outputs) => {
 /** Write down a request of each of the tickets with these nonces. */
 const contest = (nonces) => failures(nonces.map((nonce) => ask([], [nonce])));
 
-Object.assign(globalThis, { Wallet, attempt, ask, clock, contest, derive, fromHex, key, load, open, race, refuse, request, revive, rows, toHex });
+/** The seeds of two tabs that found no wallet: one has written its seed down before the other names its own. */
+const firstSeeds = async () => {
+  const fresh = (byte) => Wallet.open("fresh", { random: () => new Uint8Array(32).fill(byte) });
+  const { digest } = SubtleCrypto.prototype;
+  const [named, proceed] = [Promise.withResolvers(), Promise.withResolvers()];
+  SubtleCrypto.prototype.digest = async function (...args) {
+    SubtleCrypto.prototype.digest = digest;
+    named.resolve();
+    await proceed.promise;
+    return digest.apply(this, args);
+  };
+  const late = fresh(2);
+  await named.promise;
+  const early = await fresh(1);
+  const seeds = [await early.seeds()];
+  proceed.resolve();
+  return [...seeds, await (await late).seeds(), await early.seeds()];
+};
+
+Object.assign(globalThis, { Wallet, attempt, ask, clock, contest, derive, firstSeeds, fromHex, key, load, open, race, refuse, request, revive, rows, toHex });
