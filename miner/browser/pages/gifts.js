@@ -99,9 +99,9 @@ function handOver(context, dialog, text, n) {
     put(sure, []);
   };
   /** @type {HTMLInputElement} */
-  const linkBox = h("input", { type: "text", readonly: true, value: link, class: "ticketminer-input", focus: () => linkBox.select() });
+  const linkBox = h("input", { type: "text", readonly: true, dir: "ltr", value: link, class: "ticketminer-input", focus: () => linkBox.select() });
   /** @type {HTMLTextAreaElement} */
-  const textBox = h("textarea", { readonly: true, rows: 4, class: "ticketminer-input ticketminer-input--code", focus: () => textBox.select() }, text);
+  const textBox = h("textarea", { readonly: true, rows: 4, dir: "ltr", class: "ticketminer-input ticketminer-input--code", focus: () => textBox.select() }, text);
   const copied = async (/** @type {string} */ what, /** @type {HTMLInputElement | HTMLTextAreaElement} */ box, /** @type {string} */ said) => {
     if (await copy(what, box)) keep(said);
     else dialog.complain(t("gift.copy-yourself"));
