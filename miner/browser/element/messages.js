@@ -14,7 +14,7 @@ export class Messages {
     this.lang = LANGUAGES.indexOf(primary) < 0 ? "en" : primary;
     this.dir = this.lang === "ar" ? "rtl" : "ltr";
     this.#plural = new Intl.PluralRules(this.lang);
-    this.#number = new Intl.NumberFormat(this.lang);
+    this.#number = new Intl.NumberFormat([this.lang, "de"]); // "de" where a browser knows no Luxembourgish
   }
 
   /** Load a catalogue. Throws where it cannot be had. @param {URL} assets @param {string} name */
