@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from browsers import Browser, Profile, Tab
+from browsers import DESKTOP, Browser, Profile, Tab
 from visits import Widget, said
 
 from flask_ticketminer.lean import lean_json, lean_script, lean_sheet
@@ -24,6 +24,8 @@ BEFORE = {f"element/{name}.js" for name in ("element", "dom", "consent", "messag
     "messages/en/consent.json",
 }
 """All that is loaded before somebody agrees."""
+NARROW = (320, 700)
+"""What has to do without scrolling sideways (WCAG 2.2, 1.4.10)."""
 
 
 @pytest.fixture(scope="module")
@@ -345,11 +347,13 @@ def test_it_reads_from_right_to_left(at: Callable[..., Widget]) -> None:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_nothing_in_any_state(chromium: Browser, base: str, dark: bool) -> None:
     found = []
-    with chromium.profile(dark=dark) as profile:
+    with chromium.profile(dark=dark, size=NARROW if dark else DESKTOP) as profile:
         tab = profile.tab()
         for state in STATES:
             tab.goto(f"{base}/?state={state}&nav=no")
             ready(tab)
             tab.until(lambda: tab.text("ticket-miner"), state)
             found += [f"{state}: {line}" for line in tab.axe()]
+            if tab.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{state}: is wider than the window")
     assert found == []

@@ -137,12 +137,12 @@ function inside(element, root) {
       panel?.close();
       panel = null;
       host.stub();
+      host.others(now === "declined" || now === "trouble");
       title.textContent = heading;
     }
     put(body, panel ? [panel.node] : [title, ...nodes]);
     frame.className = `root ${now}`;
     frame.hidden = false;
-    host.others(now === "declined" || now === "trouble");
     if (focused) (panel ?? title).focus();
     if (now === "asking" || now === "declined" || now === "trouble")
       host.emit("ticketminer-state", { phase: now, reasons: [], balance: 0, missing: settings.price ?? 0 });

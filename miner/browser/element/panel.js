@@ -11,6 +11,8 @@ import { describe } from "./scene.js";
 
 const TICK = 1000; // milliseconds between two changes of figures
 const MOST_PIPS = 10;
+/** Before the first word of the core. */
+const NOTHING = /** @type {import("../types.d.ts").Snapshot} */ (/** @type {unknown} */ ({ phase: "loading", reasons: [], notices: [], balance: 0, given: 0 }));
 const CHECK = "M5 12.5l4.7 4.7L19.5 7";
 /** @type {Map<string, string>} */
 const DRAWN = new Map([
@@ -30,7 +32,7 @@ export async function open(host) {
   const me = {};
 
   const mark = h("span", { class: "mark" });
-  const title = h("span", null, messages.text("loading"));
+  const title = h("span");
   const heading = h("h2", { id: "title", tabindex: -1 }, mark, title);
   const lines = h("div", { class: "lines" });
   const progress = h("progress", { max: 1, "aria-label": messages.text("progress") });
@@ -163,12 +165,12 @@ export async function open(host) {
     clearTimeout(timer);
     timer = 0;
     drawn = performance.now();
-    const { snapshot: s, owner } = remote;
+    const s = remote.snapshot ?? NOTHING;
+    const { owner } = remote;
     const agreed = host.agreed() !== null;
     const { kind, fundTitle: fund } = host.settings();
     withdraw.hidden = !agreed;
-    details.hidden = !agreed || !s || s.phase === "loading";
-    if (!s) return;
+    details.hidden = !agreed || s.phase === "loading";
     if (!worded && (s.problem || refused || s.notices.length)) {
       worded = true; // until these texts are here, and where they cannot be had, a problem speaks for itself
       messages.load(assets, "notices").then(draw, () => (worded = false));
@@ -195,7 +197,7 @@ export async function open(host) {
     stubFor(shown.stub);
     if (/mining|paused|observing|enough|open|paid|thanks|failed/.test(scene))
       host.say(`${shown.title}. ${scene === "mining" ? "" : shown.lines.join(" ")}`);
-    show?.(s);
+    if (remote.snapshot) show?.(s);
   }
 
   /** @param {Map<Action, string>} labels */
@@ -226,6 +228,7 @@ export async function open(host) {
     host.stub(done ? icon(CHECK) : h("b", null, number || icon("ticket")), unit, pips);
   }
 
+  draw();
   const leave = remote.subscribe(hear);
   return {
     node,
