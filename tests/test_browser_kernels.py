@@ -218,3 +218,21 @@ def test_ethash_without_its_epoch_is_refused() -> None:
     wrong = ({}, {"seed": "00" * 32}, {"seed": "00" * 32, "epoch": 2048}, {"seed": "00", "epoch": 0})
     _, answers = run("simd", "ethash", *(scan(bytes(40), 0, 1, 1, 32, 8) | bad for bad in wrong))
     assert answers == [{"error": "bad-job"}] * 4
+
+
+@pytest.mark.parametrize("name", [*IN_JAVASCRIPT, "neoscrypt", "ethash"])
+def test_without_memory_for_a_module_there_is_a_plain_answer(name: str) -> None:
+    job = scan(bytes(40), 0, 1, 1, 32, 8) | {"seed": bytes(32).hex(), "epoch": 0}
+    pages = {"sha256d": 1, "ethash": 100}.get(name, 2)
+    command = [node(), f"--wasm-max-mem-pages={pages}", str(SCRIPT), "simd", name]
+    said = subprocess.run(
+        command, input=json.dumps(job) + "\n", capture_output=True, text=True, check=True
+    ).stdout
+    assert json.loads(said.splitlines()[-1])["error"] == "out-of-memory"
+
+
+def test_without_address_space_for_a_module_there_is_a_plain_answer() -> None:
+    """What WebAssembly's memory reserves is more than 4 GB."""
+    command = ["/bin/sh", "-c", f'ulimit -v 4000000 && exec "{node()}" "{SCRIPT}" simd yespower </dev/null']
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert json.loads(said)["error"] == "out-of-memory"

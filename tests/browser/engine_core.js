@@ -1,4 +1,4 @@
-// A worker in the place of the core: an engine whose events are written down, and a turn. Expressions are evaluated here.
+// A worker in the place of the core: an engine whose events are written down, and a turn. Expressions are evaluated.
 
 import { Engine } from "../engine/engine.js";
 import { Turn } from "../engine/turn.js";
@@ -14,7 +14,8 @@ globalThis.Worker = class extends Worker {
   }
 
   postMessage(message) {
-    if (message.part) parts.push({ start: message.part.start, count: message.part.count, token: message.part.work.token });
+    const { start, count, work } = message.part ?? {};
+    if (work) parts.push({ start, count, token: work.token });
     super.postMessage(message);
   }
 
@@ -49,8 +50,9 @@ const job = ({ blob, target, ...more }) => ({
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const until = async (holds, seconds = 60) => {
-  for (const end = performance.now() + 1000 * seconds; performance.now() < end; await sleep(20)) if (holds()) return true;
-  return false;
+  const end = performance.now() + 1000 * seconds;
+  while (!holds() && performance.now() < end) await sleep(20);
+  return Boolean(holds());
 };
 
 const plain = (value) => {

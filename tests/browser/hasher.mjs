@@ -1,14 +1,15 @@
 // Runs the page's hashing worker in a world where time is what this script says, and tells what it did:
 //
-//   node hasher.mjs '{"rate": H, "duty": D, "seconds": S, "step": MS, "late": MS, "grain": MS, "messages": [[MS, MESSAGE], …]}'
+//   node hasher.mjs '{"rate": H, "duty": D, "seconds": S, "step": MS, "late": MS, "messages": [[MS, MESSAGE], …]}'
 //
-// A hash takes 1/rate s; `step` is that of performance.now(), 0 for none; timers come up to `late` ms late, and yields take 0.02 ms. A
-// message may also be {"rate": H}, from then on, or {"nap": MS}, for which the device sleeps. The answer:
+// A hash takes 1/rate s; `step` is that of performance.now(), 0 for none; timers come up to `late` ms late, and yields
+// take 0.02 ms. A message may also be {"rate": H}, from then on, or {"nap": MS}, for which the device sleeps. Answer:
 // {"work": ms, "slices": [ms, …], "told": [[ms, message], …], "seconds": S}.
 
-const asked = { rate: 1000, duty: 1, seconds: 10, step: 0, late: 1, messages: [], nonceSize: 8, count: "1000000000000", ...JSON.parse(process.argv[2]) };
+const usual = { rate: 1000, duty: 1, seconds: 10, step: 0, late: 1, messages: [] };
+const asked = { ...usual, algorithm: "scrypt", nonceSize: 8, count: "1000000000000", ...JSON.parse(process.argv[2]) };
 
-let now = 12345.6, work = 0, rate = asked.rate;
+let now = 12345.6, worked = 0, rate = asked.rate;
 const slices = [], told = [], tasks = [];
 let chance = 1;
 const random = () => (chance = (chance * 48271) % 2147483647) / 2147483647;
@@ -43,7 +44,7 @@ globalThis.WebAssembly = {
       memory, io_at: () => 0, hits_at: () => 1024, set: () => 1, hash: () => 1,
       scan(count) {
         const took = (1000 * count) / rate;
-        now += took, work += took, slices.push(took);
+        now += took, worked += took, slices.push(took);
         numbers.setBigUint64(328, BigInt(count), true);
         return 0;
       },
@@ -56,10 +57,9 @@ globalThis.fetch = async () => ({ ok: true, arrayBuffer: async () => new ArrayBu
 
 await import("../../miner/browser/engine/hasher.js");
 
-const part = {
-  id: 1, start: 5n, count: BigInt(asked.count),
-  work: { algorithm: asked.algorithm ?? "scrypt", blob: new Uint8Array(84), nonceOffset: 76, nonceSize: asked.nonceSize, target: 0n, seed: null, epoch: null },
-};
+const { algorithm, nonceSize } = asked;
+const work = { algorithm, blob: new Uint8Array(84), nonceOffset: 76, nonceSize, target: 0n, seed: null, epoch: null };
+const part = { id: 1, start: 5n, count: BigInt(asked.count), work };
 const began = now, end = now + 1000 * asked.seconds;
 later(now, () => hear({ data: { wasm: "http://site/", duty: asked.duty, run: true, part } }));
 for (const [at, message] of asked.messages)
@@ -79,4 +79,5 @@ while (now < end) {
   next.run();
 }
 const plain = (_, value) => (typeof value === "bigint" ? String(value) : value);
-console.log(JSON.stringify({ work, slices, told: told.map(([at, message]) => [at - began, message]), seconds: (now - began) / 1000 }, plain));
+const said = told.map(([at, message]) => [at - began, message]);
+console.log(JSON.stringify({ work: worked, slices, told: said, seconds: (now - began) / 1000 }, plain));

@@ -2,11 +2,10 @@
 //
 //   node kernels.mjs KIND ALGORITHM < requests > answers        KIND is simd, scalar, javascript or forbidden
 //
-//   {"op": "scan", "blob": HEX, "target": HEX, "start": "DECIMAL", "count": N, "nonce_at": N, "nonce_len": N, "seed": HEX, "epoch": N}
-//                                     {"hits": ["DECIMAL", …], "checked": [HEX | null | false, …], "hashes": N}
-//   {"op": "check", …, "start": "DECIMAL"}                            {"checked": HEX | null | false}: the mix, null without, false: no share
-//   {"op": "hash", "data": HEX}                                       {"digest": HEX}: in JavaScript only
-//   {"op": "rate", …, "seconds": N}                                   {"rate": R}: hashes a second of this process, in slices of `count`
+//   {"op": "scan", "blob": HEX, "target": HEX, "start": "DECIMAL", "count": N, "nonce_at": N, "nonce_len": N,
+//    "seed": HEX, "epoch": N}         {"hits": ["DECIMAL", …], "checked": [HEX | null | false, …], "hashes": N}
+//   {"op": "check", … as above}       {"checked": HEX | null | false}: the mix, null without one, false for no share
+//   {"op": "hash", "data": HEX}       {"digest": HEX}: in JavaScript only
 //
 // or {"error": code}. The first answer is {"kind", "problem", "lanes", "support"}.
 
@@ -56,14 +55,6 @@ const answers = {
   async hash(_, { data }) {
     const { open } = await import(new URL(`js/${algorithm}.js`, engine));
     return { digest: hex(open()(bytes(data))) };
-  },
-
-  rate(kernel, request) {
-    kernel.begin(work(request));
-    const began = process.cpuUsage().user, spent = () => (process.cpuUsage().user - began) / 1e6;
-    let hashes = 0;
-    while (spent() < request.seconds) hashes += kernel.scan(BigInt(hashes), request.count).done;
-    return { rate: hashes / spent() };
   },
 };
 

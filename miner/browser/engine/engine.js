@@ -4,16 +4,31 @@ import { EngineError, toProblem } from "../errors.js";
 
 /** @import { EngineOptions, Job, Problem } from "../types" */
 /** @typedef {{ start: bigint, count: bigint }} Range */
-/** @typedef {{ job: Job, space: bigint, size: bigint, next: bigint, unused: number, left: Range[] }} Book the parts of a job's nonces */
-/** @typedef {{ worker: Worker, books: Map<number, Book>, part: number, silent: number, ready: boolean, answered: () => void }} Slot */
+
+/**
+ * The nonces of a job: where the next of the `unused` parts of `size` begins, and what was left of parts.
+ * @typedef {{ job: Job, space: bigint, size: bigint, next: bigint, unused: number, left: Range[] }} Book
+ */
+
+/**
+ * A worker. `books`: of each part that it may still tell of; `part`: what it searches, 0 for nothing; `silent`: ticks
+ * since it said anything; `answered`: called when it has done what it was asked.
+ * @typedef {{
+ *   worker: Worker, books: Map<number, Book>, part: number, silent: number, ready: boolean, answered: () => void,
+ * }} Slot
+ */
 
 const TICK = 250, HALT = 50, RETIRE = 1000; // milliseconds
 const WINDOW = 10, ENOUGH = 1; // seconds over which the rate is taken, and the least of them
 const SILENCE = 120; // ticks, after which a worker counts as lost
 const LOSSES = 3;
 const BOOKS = 8;
-const BLOCKED = new EngineError("The miner could not be loaded: check the connection and your blockers, and try again.", { code: "engine-blocked" });
-const BROKEN = new EngineError("The miner ends again and again: close other tabs, or restart the browser.", { code: "engine-failed" });
+const BLOCKED = new EngineError("The miner was not loaded: check the connection and your blockers, and try again.", {
+  code: "engine-blocked",
+});
+const BROKEN = new EngineError("The miner ends again and again: close other tabs, or restart the browser.", {
+  code: "engine-failed",
+});
 
 export class Engine {
   /** Hashes a second over the last 10 s of hashing, rests included; null while not measured. @type {number | null} */
@@ -24,7 +39,7 @@ export class Engine {
   #running = false;
   #losses = 0;
   #ids = 0;
-  /** Those that hash, and those that are leaving. @type {Set<Slot>} */
+  /** @type {Set<Slot>} */
   #slots = new Set();
   /** @type {Set<Slot>} */
   #leaving = new Set();
@@ -33,8 +48,8 @@ export class Engine {
   /** @type {Book | null} */
   #book = null;
   #kind = "";
-  #fresh = 0;
-  #at = 0; // when hashes were last reported; 0 while nothing hashes
+  #fresh = 0; // hashes that were not reported yet
+  #at = 0; // when they were last; 0 while nothing hashes
   /** @type {{ hashes: number, seconds: number }[]} */
   #recent = [];
   #timer = 0;
@@ -83,7 +98,7 @@ export class Engine {
     this.#losses = 0;
     this.#timer = setInterval(() => this.#watch(), TICK);
     this.#tell({ run: true });
-    if ([...this.#slots].some(({ ready }) => ready) && this.#book) this.#at = performance.now();
+    if (this.#book && this.#ready) this.#at = performance.now();
     this.#fill();
   }
 
@@ -97,10 +112,15 @@ export class Engine {
     this.#fill();
   }
 
+  /** End all workers at once. */
   close() {
     this.#stop();
     this.#at = 0;
     for (const slot of [...this.#slots, ...this.#leaving]) this.#drop(slot);
+  }
+
+  get #ready() {
+    return [...this.#slots].some(({ ready }) => ready);
   }
 
   #stop() {
@@ -113,13 +133,20 @@ export class Engine {
     for (const { worker } of this.#slots) worker.postMessage(message);
   }
 
-  /** Tell `slot` what it answers, and end it when that takes too long. @param {Slot} slot @param {object} message @param {number} patience */
+  /**
+   * Tell `slot` what it answers, and end it when that takes longer than `patience`, as where it builds a cache.
+   * @param {Slot} slot @param {object} message @param {number} patience
+   */
   #ask(slot, message, patience) {
     slot.worker.postMessage(message);
     return new Promise((resolve) => {
       const { answered } = slot;
       const timer = setTimeout(() => this.#drop(slot), patience);
-      slot.answered = () => (clearTimeout(timer), answered(), resolve(0));
+      slot.answered = () => {
+        clearTimeout(timer);
+        answered();
+        resolve(0);
+      };
     });
   }
 
@@ -180,7 +207,8 @@ export class Engine {
     worker.onmessage = ({ data }) => this.#heard(slot, data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#lost(slot, event.message === undefined ? BLOCKED : BROKEN); // a script that did not load says nothing
+      // Of a script that did not load, nothing is said.
+      this.#lost(slot, toProblem(event.message === undefined ? BLOCKED : BROKEN));
     };
     worker.postMessage({ wasm: String(this.on.wasm), duty: this.#duty, run: true });
     this.#assign(slot);
@@ -188,7 +216,7 @@ export class Engine {
 
   /** @param {Slot} slot @param {any} data what hasher.js says */
   #heard(slot, data) {
-    const { id, left, failed } = data;
+    const { id, left } = data;
     slot.silent = 0;
     if (data.ready) {
       slot.ready = true;
@@ -204,17 +232,17 @@ export class Engine {
     if (left || data.done) slot.books.delete(left ? left.id : id);
     if (data.done && id === slot.part) this.#assign(slot);
     if (left !== undefined || data.halted) slot.answered();
-    if (failed) this.#lost(slot, failed);
+    if (data.failed) this.#lost(slot, data.failed);
   }
 
-  /** A worker has ended: make another one, or make do without it. @param {Slot} slot @param {EngineError | Problem} why */
-  #lost(slot, why) {
+  /** A worker has ended: make another one, or make do without it. @param {Slot} slot @param {Problem} problem */
+  #lost(slot, problem) {
     this.#drop(slot);
-    const others = this.#slots.size, problem = why instanceof EngineError ? toProblem(why) : why;
+    const others = this.#slots.size;
     if (problem.code === "out-of-memory" && others) {
       this.#most = others;
       this.on.onproblem({ ...problem, code: "fewer-threads", values: { threads: others } });
-    } else if ((problem.code === BROKEN.code || [...this.#slots].some(({ ready }) => ready)) && ++this.#losses <= LOSSES) this.#fill();
+    } else if ((problem.code === BROKEN.code || this.#ready) && ++this.#losses <= LOSSES) this.#fill();
     else {
       this.close();
       this.on.onproblem(problem);
@@ -223,19 +251,19 @@ export class Engine {
 
   #watch() {
     this.#report();
-    for (const slot of this.#slots) if (slot.part && ++slot.silent > SILENCE) this.#lost(slot, BROKEN);
+    for (const slot of this.#slots) if (slot.part && ++slot.silent > SILENCE) this.#lost(slot, toProblem(BROKEN));
   }
 
   #report() {
-    const now = performance.now(), hashes = this.#fresh;
-    // A device that slept has not hashed meanwhile.
-    const seconds = this.#at && Math.min(2, (now - this.#at) / 1000);
+    const now = performance.now(), hashes = this.#fresh, recent = this.#recent, last = recent.at(-1);
+    const seconds = this.#at && Math.min(2, (now - this.#at) / 1000); // what is longer was slept by the device
     if (this.#at) this.#at = now;
     if (!seconds && !hashes) return;
     this.#fresh = 0;
-    const recent = this.#recent, last = recent.at(-1);
-    if (last && last.seconds < TICK / 2000) (last.hashes += hashes), (last.seconds += seconds);
-    else recent.push({ hashes, seconds });
+    if (last && last.seconds < TICK / 2000) {
+      last.hashes += hashes;
+      last.seconds += seconds;
+    } else recent.push({ hashes, seconds });
     const sum = (/** @type {"hashes" | "seconds"} */ what) => recent.reduce((all, one) => all + one[what], 0);
     while (sum("seconds") > WINDOW) recent.shift();
     if (sum("seconds") >= ENOUGH) this.rate = sum("hashes") / sum("seconds");

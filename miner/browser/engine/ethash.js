@@ -1,10 +1,12 @@
-// The light form of ethash: the cache of an epoch, which takes seconds to build and 16 MiB or more. Source: Ethereum wiki, Ethash, rev. 23.
+// Light ethash: the cache of an epoch, which takes seconds to build, and 16 MiB or more.
+//
+// Source: the Ethash page of the Ethereum wiki, revision 23.
 
 import { EngineError } from "../errors.js";
 
 const ROW = 64, PAGE = 128, MEMORY_PAGE = 65536, EPOCHS = 2048;
 
-/** The largest prime number of units of `unit` bytes (two less) in `bytes`. @param {number} bytes @param {number} unit */
+/** The largest prime number of units of `unit` bytes below `bytes`. @param {number} bytes @param {number} unit */
 function largest(bytes, unit) {
   const prime = (/** @type {number} */ n) => {
     for (let divisor = 3; divisor * divisor <= n; divisor += 2) if (n % divisor === 0) return false;

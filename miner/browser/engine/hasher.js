@@ -1,8 +1,8 @@
-// A hashing worker: searches a part of a job's nonces in slices of about 10 ms, rests in proportion to them, and listens in between.
+// A hashing worker: searches a part of a job's nonces in slices of some 10 ms, rests in proportion, listens in between.
 //
-// It is sent {wasm, duty, run, part}, each when it changes; `part` is null or {id, work, start, count}. It answers `part` with {left}, what
-// was left of the one before, and run = false with {halted}. Unasked it sends {ready, problem}, {id, hashes}, {id, nonce, mix}, {id, done}
-// and, when it gives up, {failed: Problem}.
+// It is sent {wasm, duty, run, part}, each when it changes; `part` is null or {id, work, start, count}. It answers a new
+// part with {left}, what was left of the one before, and run = false with {halted}. Unasked it sends {ready, problem},
+// {id, hashes}, {id, nonce, mix}, {id, done} and, when it gives up, {failed: Problem}.
 
 import { EngineError, toProblem } from "../errors.js";
 import { openKernel } from "./kernel.js";
@@ -22,7 +22,10 @@ let busy = false, wake = () => {};
 let clock = 0, grain = Infinity, toldAt = 0, fresh = 0, count = 1;
 let owed = 0; // milliseconds that the work done is worth at this duty, less those that went by
 let pace = 0, unpaid = 0; // milliseconds of a hash, 0 while not known; hashes done till then
-/** The unbroken stretch of hashing by which the pace is taken next, from a step of the clock on, and how much was hashed since the last. */
+/**
+ * The stretch of hashing without a rest by which the pace is taken, from a step of the clock on: whether it has begun,
+ * its hashes and its milliseconds; and the milliseconds of hashing since the last one.
+ */
 let edge = false, tried = 0, took = 0, stale = 0;
 
 /** Milliseconds since the last call, by a clock that may go by steps of 100. */
@@ -80,7 +83,8 @@ function slice(kernel, { id, work }) {
   fresh += done;
   for (const nonce of hits) {
     const mix = kernel.check(nonce);
-    if (mix === undefined) throw new EngineError("This device computes wrongly: restart it.", { code: "engine-failed" });
+    if (mix === undefined)
+      throw new EngineError("This device computes wrongly: restart it.", { code: "engine-failed" });
     tell();
     postMessage({ id, nonce, mix });
   }

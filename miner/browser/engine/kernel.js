@@ -7,12 +7,14 @@ import { EngineError, NoKernel, OutOfMemory } from "../errors.js";
 /** @typedef {Pick<Job, "algorithm" | "blob" | "nonceOffset" | "nonceSize" | "target" | "seed" | "epoch">} Work */
 
 /**
- * `problem`: notice code of why there is nothing faster. Slices are multiples of `lanes`. `begin` chooses what is searched; `scan` tries
- * `count` nonces from `start` on, none beyond the last, and tells which hold and how many were tried: fewer where many hold. `check`
- * hashes one alone: undefined when it does not hold, else the mix, null but for ethash. They throw EngineError, OutOfMemory.
+ * `problem`: notice code of why there is nothing faster. Slices are multiples of `lanes`. `begin` chooses what is
+ * searched; `scan` tries `count` nonces from `start` on, none beyond the last, and tells which hold and how many were
+ * tried: fewer where many hold. `check` hashes one alone: undefined when it does not hold, else the mix, null but for
+ * ethash. They throw EngineError and OutOfMemory.
  * @typedef {{
- *   kind: Kind, problem: string | null, lanes: number, begin(work: Work): void, check(nonce: bigint): Uint8Array | null | undefined,
+ *   kind: Kind, problem: string | null, lanes: number, begin(work: Work): void,
  *   scan(start: bigint, count: number): { done: number, hits: bigint[] },
+ *   check(nonce: bigint): Uint8Array | null | undefined,
  * }} Kernel
  */
 
@@ -26,7 +28,7 @@ const SIMD = [...EMPTY, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 
 // The memory of modules: see miner/pow/csrc/wasm.c and wasm_ethash.c.
 const LIMIT = 256, DIGEST = 288, START = 320, DONE = 328, MIX = 336, END = 368, HIT = 40, HITS = 64;
 
-/** What this thread can run, and why nothing better. Policies that forbid WebAssembly show when the smallest module is compiled. */
+/** What this thread can run, and why nothing better. A policy that forbids WebAssembly refuses the smallest module. */
 export function support() {
   /** @type {(kind: Kind, problem: string | null) => { kind: Kind, problem: string | null }} */
   const found = (kind, problem) => ({ kind, problem });
@@ -40,7 +42,7 @@ export function support() {
 }
 
 /**
- * Open the kernel of `algorithm`; `wasm` is the folder of modules. Throws NoKernel, OutOfMemory, EngineError engine-blocked.
+ * Open the kernel of `algorithm`; `wasm` is the folder of modules. Throws NoKernel, OutOfMemory and EngineError.
  * @param {string} algorithm @param {string | URL} wasm @param {(url: URL) => Promise<BufferSource>} [load]
  * @returns {Promise<Kernel>}
  */
@@ -48,16 +50,19 @@ export async function openKernel(algorithm, wasm, load = download) {
   const { kind, problem } = support();
   const script = kind === "javascript";
   if (!(script ? IN_JAVASCRIPT.includes(algorithm) : Object.hasOwn(LANES, algorithm)))
-    throw new NoKernel(`This browser cannot compute ${algorithm}: use another one, or the ticketminer command line.`, { values: { algorithm } });
+    throw new NoKernel(`This browser cannot compute ${algorithm}: use another one, or the ticketminer command line.`, {
+      values: { algorithm },
+    });
   try {
     if (script) return await (await import("./js/kernel.js")).open(algorithm, problem);
     const module = await WebAssembly.compile(await load(new URL(`${algorithm}.${kind}.wasm`, wasm)));
     const { exports } = new WebAssembly.Instance(module);
     const ethash = algorithm === "ethash" ? await import("./ethash.js") : null;
-    return moduleKernel(exports, ethash?.useEpoch, { kind, problem, lanes: kind === "simd" || ethash ? LANES[algorithm] : 1 });
+    const lanes = kind === "simd" || ethash ? LANES[algorithm] : 1;
+    return moduleKernel(exports, ethash?.useEpoch, { kind, problem, lanes });
   } catch (cause) {
-    throw explained(cause) ?? new EngineError("The miner could not be loaded: check the connection and your blockers, and try again.",
-      { code: "engine-blocked", cause });
+    const detail = "The miner was not loaded: check the connection and your blockers, and try again.";
+    throw explained(cause) ?? new EngineError(detail, { code: "engine-blocked", cause });
   }
 }
 
@@ -68,23 +73,27 @@ async function download(url) {
   return answer.arrayBuffer();
 }
 
-/** OutOfMemory for what browsers throw without memory, RangeError or Firefox's InternalError; else null. @param {unknown} cause */
+/** OutOfMemory for what browsers throw without memory; else null. @param {unknown} cause */
 function explained(cause) {
-  const lacking = cause instanceof Error && (cause instanceof RangeError || cause.name === "InternalError");
-  return lacking ? new OutOfMemory("There is not enough memory to mine: close other tabs, or use fewer threads.", { cause }) : null;
+  if (!(cause instanceof RangeError || (cause instanceof Error && cause.name === "InternalError"))) return null;
+  return new OutOfMemory("There is not enough memory to mine: close other tabs, or use fewer threads.", { cause });
 }
 
 /** @param {boolean | number} taken */
 export function must(taken) {
-  if (!taken) throw new EngineError("The site hands out work that cannot be computed: try again later.", { code: "bad-job" });
+  if (taken) return;
+  throw new EngineError("The site hands out work that cannot be computed: try again later.", { code: "bad-job" });
 }
 
-/** Write `number` little-endian into `size` bytes of `to` from `at` on. @param {Uint8Array} to @param {number} at @param {number} size @param {bigint} number */
+/**
+ * Write `number` little-endian into `size` bytes of `to` from `at` on.
+ * @param {Uint8Array} to @param {number} at @param {number} size @param {bigint} number
+ */
 export function write(to, at, size, number) {
   for (const end = at + size; at < end; number >>= 8n) to[at++] = Number(number & 255n);
 }
 
-/** Whether the 32 bytes `digest`, little-endian, are at most `limit`. @param {Uint8Array} digest @param {Uint8Array} limit */
+/** Whether 32 bytes, little-endian, are at most `limit`. @param {Uint8Array} digest @param {Uint8Array} limit */
 export function meets(digest, limit) {
   let at = 31;
   while (at && digest[at] === limit[at]) at--;
@@ -92,13 +101,15 @@ export function meets(digest, limit) {
 }
 
 /**
- * @param {Record<string, any>} module @param {((module: Record<string, any>, work: Work) => void) | undefined} useEpoch of ethash
+ * @param {Record<string, any>} module its exports
+ * @param {((module: Record<string, any>, work: Work) => void) | undefined} useEpoch of ethash
  * @param {Pick<Kernel, "kind" | "problem" | "lanes">} about @returns {Kernel}
  */
 function moduleKernel(module, useEpoch, about) {
   /** @type {Work} */
   let work;
-  const at = (/** @type {number} */ from, /** @type {number} */ to) => new Uint8Array(module.memory.buffer, module.io_at() + from, to - from);
+  /** @param {number} from @param {number} to */
+  const at = (from, to) => new Uint8Array(module.memory.buffer, module.io_at() + from, to - from);
   let numbers = new DataView(new ArrayBuffer(END)), found = numbers;
   return {
     ...about,

@@ -56,7 +56,10 @@ export class Turn {
   }
 }
 
-/** @typedef {(name: string, signal: AbortSignal, hold: (held: boolean) => void) => Promise<void>} Way claims the turn until `signal` */
+/**
+ * Claims the turn until `signal`, and tells when it was got or lost; resolves when that is known for the first time.
+ * @typedef {(name: string, signal: AbortSignal, hold: (held: boolean) => void) => Promise<void>} Way
+ */
 
 /** @type {Way} */
 function lock(name, signal, hold) {
@@ -83,7 +86,10 @@ async function lease(name, signal, hold) {
     clearTimeout(timer);
     const until = Date.now() + LEASE;
     // One that ends later than any lease can was written by another clock.
-    mine = await change(name, (row) => (!row || row.owner === owner || row.until < until - LEASE || row.until > until) && { owner, until });
+    mine = await change(name, (row) => {
+      const free = !row || row.owner === owner || row.until < until - LEASE || row.until > until;
+      return free && { owner, until };
+    });
     asking = false;
     if (signal.aborted) return end();
     hold(mine);
@@ -104,8 +110,8 @@ async function lease(name, signal, hold) {
 /** @typedef {{ owner: number, until: number }} Row */
 
 /**
- * In one transaction, replace the row `name` by what `decide` makes of it; null deletes it, and false leaves it. Returns whether it did, and
- * true where there is no database: then there are no other tabs to agree with.
+ * In one transaction, replace the row `name` by what `decide` makes of it; null deletes it, and false leaves it.
+ * Returns whether it did, and true where there is no database: then there are no other tabs to agree with.
  * @param {string} name @param {(row: Row | undefined) => Row | null | false} decide @returns {Promise<boolean>}
  */
 function change(name, decide) {

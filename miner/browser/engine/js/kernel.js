@@ -4,7 +4,7 @@ import { meets, must, write } from "../kernel.js";
 
 /** @param {string} algorithm @param {string | null} problem @returns {Promise<import("../kernel.js").Kernel>} */
 export async function open(algorithm, problem) {
-  /** @type {(message: Uint8Array, same?: number) => Uint8Array} `same`: how many bytes begin the message as they did the last one */
+  /** The first `same` bytes are those of the last call. @type {(message: Uint8Array, same?: number) => Uint8Array} */
   const hash = (await import(`./${algorithm}.js`)).open();
   const limit = new Uint8Array(32);
   let blob = limit, offset = 0, size = 0;

@@ -1,4 +1,4 @@
-// scrypt (RFC 7914) with N = 1024, r = 1, p = 1 and 32 bytes, the message being password and salt: for browsers without WebAssembly.
+// scrypt (RFC 7914) with N = 1024, r = 1, p = 1 and 32 bytes; the message is password and salt.
 
 import { pbkdf2 } from "./sha256d.js";
 
@@ -7,10 +7,12 @@ const WORDS = 32; // of an entry
 
 /** Replace the 16 words of `x` from `at` on by the Salsa20/8 core of them xored with those from `other` on. */
 function salsa(/** @type {Int32Array} */ x, /** @type {number} */ at, /** @type {number} */ other) {
-  let a = (x[at] ^= x[other]), b = (x[at + 1] ^= x[other + 1]), c = (x[at + 2] ^= x[other + 2]), d = (x[at + 3] ^= x[other + 3]);
-  let e = (x[at + 4] ^= x[other + 4]), f = (x[at + 5] ^= x[other + 5]), g = (x[at + 6] ^= x[other + 6]), h = (x[at + 7] ^= x[other + 7]);
-  let i = (x[at + 8] ^= x[other + 8]), j = (x[at + 9] ^= x[other + 9]), k = (x[at + 10] ^= x[other + 10]), l = (x[at + 11] ^= x[other + 11]);
-  let m = (x[at + 12] ^= x[other + 12]), n = (x[at + 13] ^= x[other + 13]), o = (x[at + 14] ^= x[other + 14]), p = (x[at + 15] ^= x[other + 15]);
+  let a = (x[at] ^= x[other]), b = (x[at + 1] ^= x[other + 1]), c = (x[at + 2] ^= x[other + 2]);
+  let d = (x[at + 3] ^= x[other + 3]), e = (x[at + 4] ^= x[other + 4]), f = (x[at + 5] ^= x[other + 5]);
+  let g = (x[at + 6] ^= x[other + 6]), h = (x[at + 7] ^= x[other + 7]), i = (x[at + 8] ^= x[other + 8]);
+  let j = (x[at + 9] ^= x[other + 9]), k = (x[at + 10] ^= x[other + 10]), l = (x[at + 11] ^= x[other + 11]);
+  let m = (x[at + 12] ^= x[other + 12]), n = (x[at + 13] ^= x[other + 13]), o = (x[at + 14] ^= x[other + 14]);
+  let p = (x[at + 15] ^= x[other + 15]);
   let t = 0;
   for (let round = 0; round < 4; round++) {
     t = (a + m) | 0, e ^= (t << 7) | (t >>> 25), t = (e + a) | 0, i ^= (t << 9) | (t >>> 23);
@@ -30,8 +32,9 @@ function salsa(/** @type {Int32Array} */ x, /** @type {number} */ at, /** @type 
     t = (p + o) | 0, m ^= (t << 7) | (t >>> 25), t = (m + p) | 0, n ^= (t << 9) | (t >>> 23);
     t = (n + m) | 0, o ^= (t << 13) | (t >>> 19), t = (o + n) | 0, p ^= (t << 18) | (t >>> 14);
   }
-  x[at] += a, x[at + 1] += b, x[at + 2] += c, x[at + 3] += d, x[at + 4] += e, x[at + 5] += f, x[at + 6] += g, x[at + 7] += h;
-  x[at + 8] += i, x[at + 9] += j, x[at + 10] += k, x[at + 11] += l, x[at + 12] += m, x[at + 13] += n, x[at + 14] += o, x[at + 15] += p;
+  x[at] += a, x[at + 1] += b, x[at + 2] += c, x[at + 3] += d, x[at + 4] += e, x[at + 5] += f;
+  x[at + 6] += g, x[at + 7] += h, x[at + 8] += i, x[at + 9] += j, x[at + 10] += k, x[at + 11] += l;
+  x[at + 12] += m, x[at + 13] += n, x[at + 14] += o, x[at + 15] += p;
 }
 
 /** What hashes messages: 32 bytes. Takes 128 KiB. @returns {(message: Uint8Array) => Uint8Array} */

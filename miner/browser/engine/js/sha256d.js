@@ -1,6 +1,6 @@
-// SHA-256 (FIPS 180-4) with HMAC (RFC 2104) and PBKDF2 (RFC 8018), and sha256d: for browsers in which there is no WebAssembly.
+// SHA-256 (FIPS 180-4) with HMAC (RFC 2104) and PBKDF2 (RFC 8018), and sha256d.
 
-/** The first 32 bits of the fractional part of `root` of each of the first 64 primes. @param {(n: number) => number} root */
+/** The first 32 bits of the fraction of `root` of each of the first 64 primes. @param {(n: number) => number} root */
 function fractions(root) {
   const found = new Int32Array(64);
   for (let n = 2, count = 0; count < 64; n++) {
@@ -15,7 +15,7 @@ const K = fractions(Math.cbrt);
 const START = fractions(Math.sqrt).slice(0, 8);
 const w = new Int32Array(64);
 
-/** Mix the block in the first 16 words of `w` into `state`, 8 words. Sums are cut to 32 bits at once, lest they become floats. */
+/** Mix the first 16 words of `w` into `state`. Sums are cut to 32 bits at once, lest they become floats. */
 function compress(/** @type {Int32Array} */ state) {
   for (let i = 16; i < 64; i++) {
     const x = w[i - 15], y = w[i - 2];
@@ -31,10 +31,11 @@ function compress(/** @type {Int32Array} */ state) {
     const v = (u + ((a & b) | (c & (a | b)))) | 0;
     h = g, g = f, f = e, e = (d + t) | 0, d = c, c = b, b = a, a = (t + v) | 0;
   }
-  state[0] += a, state[1] += b, state[2] += c, state[3] += d, state[4] += e, state[5] += f, state[6] += g, state[7] += h;
+  state[0] += a, state[1] += b, state[2] += c, state[3] += d;
+  state[4] += e, state[5] += f, state[6] += g, state[7] += h;
 }
 
-/** Put the 64 bytes of `data` from `at` on, zeros behind its end, into `w`. @param {Uint8Array} data @param {number} at */
+/** Put 64 bytes of `data`, zeros behind its end, into `w`. @param {Uint8Array} data @param {number} at */
 function load(data, at) {
   for (let i = 0; i < 16; i++, at += 4)
     w[i] = at + 4 <= data.length ? (data[at] << 24) | (data[at + 1] << 16) | (data[at + 2] << 8) | data[at + 3]
@@ -69,7 +70,7 @@ export function sha256(data) {
   return store(state, new Uint8Array(32));
 }
 
-/** @param {Uint8Array} key @returns {(data: Uint8Array) => Uint8Array} what computes the 32 bytes of HMAC-SHA256 under `key` */
+/** What computes the 32 bytes of HMAC-SHA256. @param {Uint8Array} key @returns {(data: Uint8Array) => Uint8Array} */
 export function hmac(key) {
   const [inner, outer] = [0x36, 0x5c].map((pad) => {
     const block = new Uint8Array(64), state = START.slice();
@@ -86,7 +87,10 @@ export function hmac(key) {
   };
 }
 
-/** PBKDF2-HMAC-SHA256 with one iteration. @param {Uint8Array} password @param {Uint8Array} salt @param {number} length bytes */
+/**
+ * PBKDF2-HMAC-SHA256 with one iteration: `length` bytes.
+ * @param {Uint8Array} password @param {Uint8Array} salt @param {number} length
+ */
 export function pbkdf2(password, salt, length) {
   const mac = hmac(password), out = new Uint8Array(length), message = new Uint8Array(salt.length + 4);
   message.set(salt);
@@ -98,7 +102,7 @@ export function pbkdf2(password, salt, length) {
 }
 
 /**
- * What hashes messages: 32 bytes, good until the next call. The first `same` bytes of a message are those of the call before.
+ * What hashes messages: 32 bytes, good until the next call. The first `same` bytes are those of the last message.
  * @returns {(message: Uint8Array, same?: number) => Uint8Array}
  */
 export function open() {
