@@ -10,7 +10,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (request.capacity) answer = capacity(...request.capacity);
   else {
     const { data, ...fixed } = request.outline ?? request;
-    const code = encode(Uint8Array.from(Buffer.from(data, "hex")), fixed);
+    const code = await encode(Uint8Array.from(Buffer.from(data, "hex")), fixed);
     if (!code || request.outline) answer = code && outline(code);
     else {
       const rows = Array.from({ length: code.size }, (_, row) => code.modules.subarray(row * code.size, (row + 1) * code.size).join(""));

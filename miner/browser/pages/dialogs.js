@@ -32,7 +32,12 @@ export class Dialog {
         event.preventDefault();
         this.dismiss();
       },
-      close: (event) => event.target === this.element && this.#leave(),
+      close: (event) => {
+        if (event.target !== this.element) return;
+        if (this.#dismissed) return this.#leave();
+        this.element.showModal(); // a second Escape closes without asking: then it is asked now
+        this.dismiss();
+      },
     }, h("div", { class: "ticketminer-dialog__paper" }, h("header", null, this.title, close), this.body, this.alert, this.status));
   }
 
@@ -92,8 +97,11 @@ export class Dialog {
 
   /** Close it when the visitor may. */
   dismiss() {
-    if (!this.#busy && this.mayClose()) this.element.close();
+    if (this.#busy || !this.mayClose()) return;
+    this.#dismissed = true;
+    this.element.close();
   }
+  #dismissed = false;
 
   /** @param {boolean} busy */
   #wait(busy) {

@@ -31,9 +31,9 @@ export function described(text) {
 /** A link that opens the wallet page with a gift. What follows # never reaches a server. @param {string} text */
 export const linkOf = (text) => `${location.origin}${location.pathname}${FRAGMENT}${text}`;
 
-/** @param {string} text @returns {SVGElement | null} null where it does not fit, or no camera would read it */
-export function qrCode(text, label = "") {
-  const code = encode(utf8(text));
+/** @param {string} text @returns {Promise<SVGElement | null>} null where it does not fit, or no camera would read it */
+export async function qrCode(text, label = "") {
+  const code = await encode(utf8(text));
   if (!code || code.version > DENSE) return null;
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const size = code.size + 2 * QUIET;
@@ -76,9 +76,12 @@ export async function openSend(context) {
       amount.focus();
       return;
     }
-    const text = await dialog.attempt(t("gift.making", { n }), () => core.send(n));
-    if (text === undefined) return;
-    handOver(context, dialog, text, n);
+    const made = await dialog.attempt(t("gift.making", { n }), async () => {
+      const text = await core.send(n);
+      return { text, code: await qrCode(linkOf(text), t("gift.qr-label", { n })).catch(() => null) };
+    });
+    if (!made) return;
+    handOver(context, dialog, n, made);
     await context.refresh();
   };
   dialog.show(h("p", null, t("gift.about")), field(t("gift.amount"), amount, t("gift.balance", { n: balance })), left,
@@ -88,13 +91,20 @@ export async function openSend(context) {
   return dialog;
 }
 
-/** Show a gift in every form; it is not closed by mistake before it was taken along. @param {Context} context @param {Dialog} dialog @param {string} text @param {number} n */
-function handOver(context, dialog, text, n) {
+/**
+ * Show a gift in every form; it is not closed by mistake before it was taken along.
+ * @param {Context} context @param {Dialog} dialog @param {number} n @param {{ text: string, code: SVGElement | null }} made
+ */
+function handOver(context, dialog, n, { text, code }) {
   const { t } = context;
   const link = linkOf(text);
   let kept = false;
+  const stay = (/** @type {Event} */ event) => event.preventDefault();
+  addEventListener("beforeunload", stay);
+  dialog.closed = () => removeEventListener("beforeunload", stay);
   const keep = (/** @type {string} */ said) => {
     kept = true;
+    dialog.closed();
     dialog.say(said);
     put(sure, []);
   };
@@ -106,7 +116,6 @@ function handOver(context, dialog, text, n) {
     if (await copy(what, box)) keep(said);
     else dialog.complain(t("gift.copy-yourself"));
   };
-  const code = qrCode(link, t("gift.qr-label", { n }));
   const sure = h("div", { role: "alert" });
   dialog.mayClose = () => {
     if (kept) return true;

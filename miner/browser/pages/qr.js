@@ -22,12 +22,12 @@ const BLOCKS = {
 /**
  * The smallest symbol that holds `data`; level M where that takes no larger symbol than L, else L.
  * `modules` has size × size entries, row by row, 1 is dark; the quiet zone of 4 modules is not among them.
- * Returns null when no symbol holds as much (2,953 bytes is the most).
+ * Null when no symbol holds as much (2,953 bytes is the most). Takes a breath between masks, for large symbols take long.
  * @param {Uint8Array} data
  * @param {{level?: Level, version?: number, mask?: number}} [fixed] a level, the smallest version, or a mask to use
- * @returns {Code | null}
+ * @returns {Promise<Code | null>}
  */
-export function encode(data, fixed = {}) {
+export async function encode(data, fixed = {}) {
   const smallest = fixed.version ?? 1;
   const fit = (/** @type {Level} */ level) => {
     for (let version = smallest; version <= 40; version++) if (data.length <= capacity(version, level)) return version;
@@ -235,14 +235,15 @@ class Symbol_ {
     }
   }
 
-  /** The symbol under the mask with the lowest penalty. @param {number} [only] @returns {Code} */
-  masked(only) {
+  /** The symbol under the mask with the lowest penalty. @param {number} [only] @returns {Promise<Code>} */
+  async masked(only) {
     const plain = this.modules;
     /** @type {{mask: number, modules: Uint8Array} | null} */
     let best = null;
     let least = Infinity;
     for (let mask = 0; mask < 8; mask++) {
       if (only !== undefined && mask !== only) continue;
+      await new Promise((done) => setTimeout(done));
       this.modules = plain.slice();
       this.#format(mask);
       const inverted = MASKS[mask];

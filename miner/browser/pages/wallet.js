@@ -108,6 +108,8 @@ async function start(main) {
   let view = null;
   /** @type {Snapshot | null} */
   let last = null;
+  /** @type {Problem | null} why the wallet could not be read */
+  let unread = null;
   let read = 0;
   let reading = false;
   let again = false;
@@ -137,12 +139,14 @@ async function start(main) {
         again = false;
         view = await core.view();
         read = performance.now();
+        unread = null;
       } while (again);
     } catch (reason) {
-      complain(/** @type {Problem} */ (reason));
+      unread = /** @type {Problem} */ (reason);
     } finally {
       reading = false;
     }
+    complain(unread);
     draw();
   };
 
@@ -171,7 +175,7 @@ async function start(main) {
     const before = last;
     last = structuredClone(snapshot);
     const opened = snapshot.phase !== "loading" && (view || snapshot.siteName);
-    complain(snapshot.phase === "failed" && !view ? snapshot.problem : null);
+    complain(snapshot.phase === "failed" && !view ? snapshot.problem : unread);
     if (before && view?.limits.notifications) {
       const told = news(before, last);
       if (told) notify(snapshot.siteName, t(told.key, { n: told.n }));
