@@ -56,6 +56,7 @@ export async function open(host) {
   let gave = 0;
   let target = 0;
   let calling = false;
+  let closed = false;
   /** @type {Problem | null} a refusal that the snapshot does not tell of */
   let refused = null;
   /** @type {{ price: number | null } | null} what the site says that the resource costs */
@@ -162,6 +163,7 @@ export async function open(host) {
   }
 
   function draw() {
+    if (closed) return;
     clearTimeout(timer);
     timer = 0;
     drawn = performance.now();
@@ -239,6 +241,7 @@ export async function open(host) {
     },
     focus: () => heading.focus(),
     close() {
+      closed = true;
       clearTimeout(timer);
       leave();
     },
