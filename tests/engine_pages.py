@@ -6,6 +6,7 @@ import contextlib
 import http.server
 import pathlib
 import threading
+import time
 import typing as t
 from collections.abc import Iterator
 
@@ -47,8 +48,10 @@ class Page:
         self("engine.search(job(args[0]))", job)
         self("engine.go()")
 
-    def until(self, expression: str, seconds: float = 60) -> None:
-        assert self(f"await until(() => {expression}, {seconds})"), (expression, self("events"))
+    def until(self, expression: str, seconds: float = 120) -> None:
+        end = time.monotonic() + seconds
+        while not self(f"await until(() => {expression}, 5)"):
+            assert time.monotonic() < end, (expression, self("events"))
 
     @property
     def problems(self) -> list[str]:

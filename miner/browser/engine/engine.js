@@ -18,7 +18,7 @@ import { EngineError, toProblem } from "../errors.js";
  * }} Slot
  */
 
-const TICK = 250, HALT = 50, RETIRE = 1000; // milliseconds
+const TICK = 250, HALT = 50, RETIRE = 5000; // milliseconds
 const WINDOW = 10, ENOUGH = 1; // seconds over which the rate is taken, and the least of them
 const SILENCE = 120; // ticks, after which a worker counts as lost
 const LOSSES = 3;
