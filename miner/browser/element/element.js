@@ -100,7 +100,7 @@ function inside(element, root) {
     };
     show("asking", say(`ask.${kind}${n ? (kind === "donate" && fundTitle ? ".to" : "") : ".open"}`),
       h("p", null, say(changed ? "ask.changed" : "ask.lede")),
-      h("blockquote", null, text),
+      h("blockquote", { dir: "auto" }, text),
       h("ul", { class: "facts", role: "list" }, fact("ticket", n ? "work" : "work.open"),
         fact("clock", kind === "donate" && !n ? "end.open" : "end"), fact("chip", "power"), fact("pause", "pauses"), fact("shield", "privacy")),
       h("p", { class: "actions" }, button("agree", answer(true), "main"), button("decline", answer(false)), have()),
