@@ -13,7 +13,9 @@ for await (const line of createInterface({ input: process.stdin })) {
     const code = await encode(Uint8Array.from(Buffer.from(data, "hex")), fixed);
     if (!code || request.outline) answer = code && outline(code);
     else {
-      const rows = Array.from({ length: code.size }, (_, row) => code.modules.subarray(row * code.size, (row + 1) * code.size).join(""));
+      const rows = Array.from({ length: code.size }, (_, row) =>
+        code.modules.subarray(row * code.size, (row + 1) * code.size).join(""),
+      );
       answer = { version: code.version, level: code.level, mask: code.mask, size: code.size, rows };
     }
   }

@@ -23,13 +23,22 @@ export function balance(context, earn) {
   const donate = button(t("donate.open"), () => void openDonate(context));
   const receive = button(t("receive.open"), () => openReceive(context));
   const first = button(t("empty.earn"), earn, "main");
-  const elsewhere = h("p", { class: "ticketminer-quiet" }, t("empty.elsewhere"), " ",
-    button(t("receive.open"), () => openReceive(context), "plain"), " ",
-    button(t("restore.open"), () => openRestore(context), "plain"));
+  const elsewhere = h(
+    "p",
+    { class: "ticketminer-quiet" },
+    t("empty.elsewhere"),
+    " ",
+    button(t("receive.open"), () => openReceive(context), "plain"),
+    " ",
+    button(t("restore.open"), () => openRestore(context), "plain"),
+  );
   const buttons = h("p", { class: "ticketminer-actions" });
-  const node = h("header", { class: "ticketminer-stub ticketminer-balance" },
+  const node = h(
+    "header",
+    { class: "ticketminer-stub ticketminer-balance" },
     h("div", { class: "ticketminer-stub__text" }, heading, words, means, ends, pending, buttons, elsewhere),
-    h("p", { class: "ticketminer-stub__price", "aria-hidden": "true" }, number, unit));
+    h("p", { class: "ticketminer-stub__price", "aria-hidden": "true" }, number, unit),
+  );
   let was = "";
 
   return {
@@ -42,9 +51,15 @@ export function balance(context, earn) {
       write(unit, t("unit", { n }));
       write(words, n ? t("balance.have", { n }) : t("empty.have"));
       const cost = algorithm ? t("balance.cost", { n: algorithm.expectedHashes, algorithm: algorithm.name }) : "";
-      const wait = snapshot.secondsPerTicket ? t("balance.time", { time: locale.length(snapshot.secondsPerTicket) }) : "";
-      write(means, [n ? t("balance.means", { site: service.siteName }) : t("empty.means", { site: service.siteName }), cost, wait]
-        .filter(Boolean).join(" "));
+      const wait = snapshot.secondsPerTicket
+        ? t("balance.time", { time: locale.length(snapshot.secondsPerTicket) })
+        : "";
+      write(
+        means,
+        [n ? t("balance.means", { site: service.siteName }) : t("empty.means", { site: service.siteName }), cost, wait]
+          .filter(Boolean)
+          .join(" "),
+      );
       const end = soonest(view);
       write(ends, end ? t("balance.ends", { n: end.amount, when: locale.away(end.at), day: locale.day(end.at) }) : "");
       write(pending, view.pending ? t("balance.pending", { n: view.pending }) : "");

@@ -1,7 +1,8 @@
-// Donation banners: computing while one reads, and giving from the balance. Loaded with the page, so it is small; everything
+// Donation banners: computing while one reads, and giving from the balance. Loaded with the page, so it is small; all
 // else is loaded when a button is pressed. Where that fails, the banner's form goes the way it goes without JavaScript.
 
 /** @typedef {import("./context.js").Context} Context */
+/** @typedef {Record<string, string | number | null>} Miner attributes of <ticket-miner> */
 
 const BANNER = ".ticketminer-banner[data-ticketminer-miner]";
 /** @type {Map<string, Promise<Context>>} by language */
@@ -11,7 +12,7 @@ const contexts = new Map();
 function enliven(banner) {
   const form = /** @type {HTMLFormElement | null} */ (banner.querySelector("form"));
   const read = /** @type {HTMLButtonElement | null} */ (banner.querySelector("[data-ticketminer-read]"));
-  /** @type {Record<string, string | number | null>} attributes of <ticket-miner> */
+  /** @type {Miner} */
   const miner = JSON.parse(banner.dataset.ticketminerMiner ?? "{}");
   if (!form || !read) return;
   read.hidden = false;
@@ -23,7 +24,10 @@ function enliven(banner) {
   });
 }
 
-/** Place the element that mines in the banner. @param {HTMLElement} banner @param {HTMLElement} read @param {Record<string, string | number | null>} miner */
+/**
+ * Place the element that mines in the banner.
+ * @param {HTMLElement} banner @param {HTMLElement} read @param {Miner} miner
+ */
 async function mine(banner, read, miner) {
   read.setAttribute("aria-disabled", "true");
   await import("../element/element.js");
@@ -37,7 +41,7 @@ async function mine(banner, read, miner) {
   element.focus();
 }
 
-/** Ask and give in a dialog. @param {HTMLElement} banner @param {Record<string, string | number | null>} miner @param {number} amount */
+/** Ask and give in a dialog. @param {HTMLElement} banner @param {Miner} miner @param {number} amount */
 async function give(banner, miner, amount) {
   const assets = new URL(String(miner.assets), location.href);
   const key = banner.lang;
@@ -46,7 +50,9 @@ async function give(banner, miner, amount) {
     const context = await contexts.get(key);
     const { openDonate } = await import("./donate.js");
     await openDonate(/** @type {Context} */ (context), {
-      fund: /** @type {string | null} */ (miner.fund), amount, given: (n, fund) => thank(banner, /** @type {Context} */ (context), n, fund?.title ?? ""),
+      fund: /** @type {string | null} */ (miner.fund),
+      amount,
+      given: (n, fund) => thank(banner, /** @type {Context} */ (context), n, fund?.title ?? ""),
     });
   } catch (error) {
     contexts.delete(key);
@@ -54,12 +60,15 @@ async function give(banner, miner, amount) {
   }
 }
 
-/** Texts, core, and a place for dialogs that the page's own styles do not reach. @param {HTMLElement} banner @param {Record<string, string | number | null>} miner @param {URL} assets */
+/**
+ * Texts, core, and a place for dialogs that the page's own styles do not reach.
+ * @param {HTMLElement} banner @param {Miner} miner @param {URL} assets
+ */
 async function prepare(banner, miner, assets) {
   const { Context } = await import("./context.js");
   const { service, consent, algorithm, effort, about, wallet } = miner;
   const root = await shelter(assets);
-  /** @type {Record<string, string | number | null>} */
+  /** @type {Miner} */
   const offer = { consent, "consent-text": miner["consent-text"], algorithm, effort, about, wallet };
   return Context.open({ service: String(service), assets, lang: banner.lang, root, offer });
 }
@@ -84,7 +93,8 @@ async function shelter(assets) {
 /** @param {HTMLElement} banner @param {Context} context @param {number} n @param {string} fund */
 function thank(banner, { t }, n, fund) {
   const words = banner.querySelector(".ticketminer-banner__thanks");
-  if (words) words.textContent = `${t("donate.thank-you")}. ${t(fund ? "donate.thanks" : "donate.thanks-site", { n, fund })}`;
+  if (words)
+    words.textContent = `${t("donate.thank-you")}. ${t(fund ? "donate.thanks" : "donate.thanks-site", { n, fund })}`;
 }
 
 for (const banner of document.querySelectorAll(BANNER)) enliven(/** @type {HTMLElement} */ (banner));

@@ -7,9 +7,15 @@ import { Locale } from "./locale.js";
 /** @typedef {import("../types.d.ts").Problem} Problem */
 /** @typedef {import("../types.d.ts").WalletView} WalletView */
 /** @typedef {import("../types.d.ts").Snapshot} Snapshot */
-/** @typedef {{ service: string, assets: URL, lang: string, root: HTMLElement | ShadowRoot, offer?: Record<string, string | number | null | undefined> }} Place
- * `root` is where dialogs go; `offer` has what the page knows of the site's offer already, as attributes of <ticket-miner> */
-/** @typedef {{ node: HTMLElement, draw: (view: WalletView, snapshot: Snapshot) => void }} Section a part of the wallet page */
+/**
+ * `root` is where dialogs go; `offer` what the page knows of the site's offer already, as attributes of <ticket-miner>.
+ * @typedef {Record<string, string | number | null | undefined>} Attributes
+ * @typedef {{ service: string, assets: URL, lang: string, root: HTMLElement | ShadowRoot, offer?: Attributes }} Place
+ */
+/**
+ * A part of the wallet page.
+ * @typedef {{ node: HTMLElement, draw: (view: WalletView, snapshot: Snapshot) => void }} Section
+ */
 
 export class Context {
   /** Load the texts and start the core. Throws where the texts cannot be had. @param {Place} place */
@@ -32,7 +38,10 @@ export class Context {
     this.refresh = async () => {};
   }
 
-  /** A text of messages/…/wallet.json. @param {string} key without "wallet." @param {Record<string, string | number>} [values] */
+  /**
+   * A text of messages/…/wallet.json.
+   * @param {string} key without "wallet." @param {Record<string, string | number>} [values]
+   */
   t = (key, values) => this.messages.text(`wallet.${key}`, values);
 
   /** A path within a text, from left to right in every language. @param {string} path */
@@ -47,19 +56,24 @@ export class Context {
     return detail ?? String(reason);
   }
 
-  /** The core's next snapshot for which `holds` is true; rejects with the problem when there is no core. @param {(snapshot: Snapshot) => boolean} holds */
+  /**
+   * The core's next snapshot for which `holds` is true; rejects with the problem when there is no core.
+   * @param {(snapshot: Snapshot) => boolean} holds
+   */
   when(holds) {
-    return /** @type {Promise<Snapshot>} */ (new Promise((resolve, reject) => {
-      /** @type {() => void} */
-      let leave = () => {};
-      let over = false;
-      leave = this.remote.subscribe(({ snapshot, failure }) => {
-        if (over || (!failure && !(snapshot && holds(snapshot)))) return;
-        over = true;
-        setTimeout(leave);
-        if (failure) reject(failure);
-        else resolve(/** @type {Snapshot} */ (snapshot));
-      });
-    }));
+    return /** @type {Promise<Snapshot>} */ (
+      new Promise((resolve, reject) => {
+        /** @type {() => void} */
+        let leave = () => {};
+        let over = false;
+        leave = this.remote.subscribe(({ snapshot, failure }) => {
+          if (over || (!failure && !(snapshot && holds(snapshot)))) return;
+          over = true;
+          setTimeout(leave);
+          if (failure) reject(failure);
+          else resolve(/** @type {Snapshot} */ (snapshot));
+        });
+      })
+    );
   }
 }

@@ -21,24 +21,45 @@ export class Dialog {
     this.body = h("div", { class: "ticketminer-dialog__body" });
     this.status = h("p", { class: "ticketminer-dialog__status", role: "status" });
     this.alert = h("p", { class: "ticketminer-dialog__alert", role: "alert", hidden: true });
-    const close = h("button", { type: "button", class: "ticketminer-dialog__close", "aria-label": context.t("dialog.close"),
-      click: () => this.dismiss() }, icon("close"));
+    const close = h(
+      "button",
+      {
+        type: "button",
+        class: "ticketminer-dialog__close",
+        "aria-label": context.t("dialog.close"),
+        click: () => this.dismiss(),
+      },
+      icon("close"),
+    );
     /** @type {HTMLDialogElement} */
-    this.element = h("dialog", {
-      class: `ticketminer-dialog${wide ? " ticketminer-dialog--wide" : ""}`, "aria-labelledby": heading,
-      lang: context.messages.lang, dir: context.messages.dir,
-      cancel: (event) => {
-        if (event.target !== this.element) return;
-        event.preventDefault();
-        this.dismiss();
+    this.element = h(
+      "dialog",
+      {
+        class: `ticketminer-dialog${wide ? " ticketminer-dialog--wide" : ""}`,
+        "aria-labelledby": heading,
+        lang: context.messages.lang,
+        dir: context.messages.dir,
+        cancel: (event) => {
+          if (event.target !== this.element) return;
+          event.preventDefault();
+          this.dismiss();
+        },
+        close: (event) => {
+          if (event.target !== this.element) return;
+          if (this.#dismissed) return this.#leave();
+          this.element.showModal(); // a second Escape closes without asking: then it is asked now
+          this.dismiss();
+        },
       },
-      close: (event) => {
-        if (event.target !== this.element) return;
-        if (this.#dismissed) return this.#leave();
-        this.element.showModal(); // a second Escape closes without asking: then it is asked now
-        this.dismiss();
-      },
-    }, h("div", { class: "ticketminer-dialog__paper" }, h("header", null, this.title, close), this.body, this.alert, this.status));
+      h(
+        "div",
+        { class: "ticketminer-dialog__paper" },
+        h("header", null, this.title, close),
+        this.body,
+        this.alert,
+        this.status,
+      ),
+    );
   }
 
   /** Show it, with `nodes` in it. @param {(Node | string | null)[]} nodes */
@@ -47,7 +68,8 @@ export class Dialog {
     this.show(...nodes);
     this.context.place.root.appendChild(this.element);
     this.element.showModal();
-    this.#release = this.context.remote.subscribe(() => {}); // the core may have no other view, and would end under the visitor's hands
+    // The core may have no other view, and would end under the visitor's hands.
+    this.#release = this.context.remote.subscribe(() => {});
     return this;
   }
   #release = () => {};
@@ -56,14 +78,19 @@ export class Dialog {
 
   /** Let `nodes` be what it asks now. @param {(Node | string | null)[]} nodes */
   show(...nodes) {
-    const held = this.body.contains(/** @type {ShadowRoot | Document} */ (this.element.getRootNode()).activeElement ?? null);
+    const held = this.body.contains(
+      /** @type {ShadowRoot | Document} */ (this.element.getRootNode()).activeElement ?? null,
+    );
     put(this.body, nodes);
     this.complain("");
     this.say("");
     if (held) this.title.focus();
   }
 
-  /** Say an outcome; `shown`: its words are on show already. @param {string} text @param {{ shown?: boolean }} [options] */
+  /**
+   * Say an outcome; `shown`: its words are on show already.
+   * @param {string} text @param {{ shown?: boolean }} [options]
+   */
   say(text, { shown = false } = {}) {
     this.status.className = `ticketminer-dialog__status${shown ? " ticketminer-spoken" : ""}`;
     write(this.status, text);
@@ -77,7 +104,8 @@ export class Dialog {
 
   /**
    * Do what takes time, once at a time; what goes wrong is said.
-   * @template T @param {string} doing what to say meanwhile @param {() => Promise<T>} act @returns {Promise<T | undefined>}
+   * @template T
+   * @param {string} doing what to say meanwhile @param {() => Promise<T>} act @returns {Promise<T | undefined>}
    */
   async attempt(doing, act) {
     if (this.#busy) return undefined;

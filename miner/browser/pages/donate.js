@@ -21,7 +21,10 @@ export async function openDonate(context, wish = {}) {
     return core.view();
   });
   if (!opened) return dialog;
-  const { balance, service: { funds } } = opened;
+  const {
+    balance,
+    service: { funds },
+  } = opened;
   const names = wish.fund !== undefined ? funds.filter((fund) => fund.name === wish.fund) : funds;
   const choices = names.length ? names : [null];
   let fund = choices[0];
@@ -42,15 +45,20 @@ export async function openDonate(context, wish = {}) {
     const enough = n !== null && n <= balance;
     const allowed = n !== null && n >= least;
     slider.value = String(Math.min(n ?? 0, balance));
-    slider.setAttribute("aria-valuetext", t(`donate.part-${[1, 2, 3].find((step) => third(balance, step) === n) ?? 0}`, { n: n ?? 0 }));
+    slider.setAttribute(
+      "aria-valuetext",
+      t(`donate.part-${[1, 2, 3].find((step) => third(balance, step) === n) ?? 0}`, { n: n ?? 0 }),
+    );
     amount.setAttribute("aria-invalid", String(!allowed));
     write(give, n === null ? t("donate.give-none") : t("donate.give", { n }));
     give.hidden = !enough;
     write(left, !allowed ? t("donate.least", { n: least }) : enough ? t("donate.left", { n: balance - n }) : "");
     short.hidden = enough || !allowed;
     if (!short.hidden && n !== null) {
-      put(short, [h("p", null, t(balance ? "donate.short" : "donate.none", { n: balance })),
-        actions(button(t("donate.mine", { n }), () => mine(n), "main"))]);
+      put(short, [
+        h("p", null, t(balance ? "donate.short" : "donate.none", { n: balance })),
+        actions(button(t("donate.mine", { n }), () => mine(n), "main")),
+      ]);
     }
   }
   amount.addEventListener("input", check);
@@ -66,10 +74,12 @@ export async function openDonate(context, wish = {}) {
     if (!done) return;
     const thanks = t(fund ? "donate.thanks" : "donate.thanks-site", { n: done.amount, fund: fund?.title ?? "" });
     write(dialog.title, t("donate.thank-you"));
-    dialog.show(h("p", { class: "ticketminer-lead" }, thanks),
+    dialog.show(
+      h("p", { class: "ticketminer-lead" }, thanks),
       facts([done.reference ? [t("receipt.reference"), h("code", null, done.reference)] : null]),
       h("p", { class: "ticketminer-hint" }, t("donate.anonymous")),
-      actions(button(t("dialog.done"), () => dialog.dismiss(), "main")));
+      actions(button(t("dialog.done"), () => dialog.dismiss(), "main")),
+    );
     dialog.say(thanks, { shown: true });
     wish.given?.(done.amount, fund);
     await context.refresh();
@@ -83,26 +93,64 @@ export async function openDonate(context, wish = {}) {
 
   const name = id("fund");
   const radios = choices.map((choice) => {
-    const radio = h("input", { type: "radio", name, value: choice?.name ?? "", checked: choice === fund,
+    const radio = h("input", {
+      type: "radio",
+      name,
+      value: choice?.name ?? "",
+      checked: choice === fund,
       change: () => {
         fund = choice;
         amount.min = String(choice?.minimum ?? 1);
         check();
-      } });
-    return choice && h("label", { class: "ticketminer-check", for: (radio.id = id("fund")) }, radio,
-      h("span", null, h("bdi", null, choice.title), " ", h("span", { class: "ticketminer-quiet" }, t("donate.minimum", { n: choice.minimum }))));
+      },
+    });
+    return (
+      choice &&
+      h(
+        "label",
+        { class: "ticketminer-check", for: (radio.id = id("fund")) },
+        radio,
+        h(
+          "span",
+          null,
+          h("bdi", null, choice.title),
+          " ",
+          h("span", { class: "ticketminer-quiet" }, t("donate.minimum", { n: choice.minimum })),
+        ),
+      )
+    );
   });
   dialog.show(
     h("p", { class: "ticketminer-lead" }, t("donate.balance", { n: balance })),
     choices.length > 1
-      ? h("fieldset", { class: "ticketminer-fieldset" }, h("legend", { class: "ticketminer-field" }, t("donate.fund")), ...radios)
+      ? h(
+          "fieldset",
+          { class: "ticketminer-fieldset" },
+          h("legend", { class: "ticketminer-field" }, t("donate.fund")),
+          ...radios,
+        )
       : fund && h("p", null, t("donate.to", { fund: fund.title })),
     field(t("donate.amount"), amount),
-    balance >= 3 ? h("div", { class: "ticketminer-fieldset" },
-      h("label", { class: "ticketminer-field", for: (slider.id = id("part")) }, t("donate.part")), slider,
-      h("p", { class: "ticketminer-thirds", "aria-hidden": "true" },
-        ...[1, 2, 3].map((step) => h("span", null, t(`donate.mark-${step}`))))) : null,
-    left, short, actions(give, button(t("dialog.cancel"), () => dialog.dismiss())));
+    balance >= 3
+      ? h(
+          "div",
+          { class: "ticketminer-fieldset" },
+          h("label", { class: "ticketminer-field", for: (slider.id = id("part")) }, t("donate.part")),
+          slider,
+          h(
+            "p",
+            { class: "ticketminer-thirds", "aria-hidden": "true" },
+            ...[1, 2, 3].map((step) => h("span", null, t(`donate.mark-${step}`))),
+          ),
+        )
+      : null,
+    left,
+    short,
+    actions(
+      give,
+      button(t("dialog.cancel"), () => dialog.dismiss()),
+    ),
+  );
   check();
   return dialog;
 }
@@ -110,7 +158,10 @@ export async function openDonate(context, wish = {}) {
 /** A third of the balance, rounded up, two of them, or all. @param {number} balance @param {number} step 1 to 3 */
 const third = (balance, step) => Math.ceil((balance * step) / 3);
 
-/** A slider over the balance that stops at its thirds. @param {number} balance @param {(amount: number) => void} choose */
+/**
+ * A slider over the balance that stops at its thirds.
+ * @param {number} balance @param {(amount: number) => void} choose
+ */
 function thirds(balance, choose) {
   const steps = [1, 2, 3].map((step) => third(balance, step));
   const slider = h("input", { type: "range", class: "ticketminer-slider", min: 0, max: balance, step: "any" });
@@ -124,7 +175,16 @@ function thirds(balance, choose) {
     const above = steps.find((step) => step > now);
     const below = [...steps].reverse().find((step) => step < now);
     /** @type {Record<string, number | undefined>} */
-    const next = { [on]: above, ArrowUp: above, PageUp: above, [back]: below, ArrowDown: below, PageDown: below, Home: steps[0], End: balance };
+    const next = {
+      [on]: above,
+      ArrowUp: above,
+      PageUp: above,
+      [back]: below,
+      ArrowDown: below,
+      PageDown: below,
+      Home: steps[0],
+      End: balance,
+    };
     if (!(event.key in next)) return;
     event.preventDefault();
     const chosen = next[event.key];

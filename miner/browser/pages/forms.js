@@ -9,7 +9,11 @@ export const id = (name) => `ticketminer-${name}-${++ids}`;
 
 /** @param {string} text @param {(event: Event) => unknown} press @param {"main" | "plain" | "danger" | ""} [look] */
 export function button(text, press, look = "") {
-  return h("button", { type: "button", class: `ticketminer-act${look && ` ticketminer-act--${look}`}`, click: press }, text);
+  return h(
+    "button",
+    { type: "button", class: `ticketminer-act${look && ` ticketminer-act--${look}`}`, click: press },
+    text,
+  );
 }
 
 /**
@@ -20,7 +24,13 @@ export function field(label, input, hint) {
   input.id ||= id("field");
   const words = hint ? h("p", { class: "ticketminer-hint", id: `${input.id}-hint` }, hint) : null;
   if (words) input.setAttribute("aria-describedby", words.id);
-  return h("div", { class: "ticketminer-fieldset" }, h("label", { class: "ticketminer-field", for: input.id }, label), words, input);
+  return h(
+    "div",
+    { class: "ticketminer-fieldset" },
+    h("label", { class: "ticketminer-field", for: input.id }, label),
+    words,
+    input,
+  );
 }
 
 /** A box to tick, its text beside it. @param {HTMLInputElement} input @param {string} text @param {string} [hint] */
@@ -28,16 +38,25 @@ export function check(input, text, hint) {
   input.id ||= id("check");
   if (hint) input.setAttribute("aria-describedby", `${input.id}-hint`);
   const words = h("span", null, text);
-  return h("div", { class: "ticketminer-fieldset" },
+  return h(
+    "div",
+    { class: "ticketminer-fieldset" },
     h("label", { class: "ticketminer-check", for: input.id }, input, words),
-    hint ? h("p", { class: "ticketminer-hint ticketminer-hint--indented", id: `${input.id}-hint` }, hint) : null);
+    hint ? h("p", { class: "ticketminer-hint ticketminer-hint--indented", id: `${input.id}-hint` }, hint) : null,
+  );
 }
 
 /** A field for an amount. @param {number} value @param {number} least @param {number} [most] */
 export function amountInput(value, least, most) {
   return h("input", {
-    type: "number", inputmode: "numeric", class: "ticketminer-input ticketminer-input--amount", step: 1, min: least, required: true,
-    value, ...(most === undefined ? {} : { max: most }),
+    type: "number",
+    inputmode: "numeric",
+    class: "ticketminer-input ticketminer-input--amount",
+    step: 1,
+    min: least,
+    required: true,
+    value,
+    ...(most === undefined ? {} : { max: most }),
   });
 }
 
@@ -50,8 +69,11 @@ export function amountOf(input) {
 
 /** Pairs of terms and descriptions; what is null is left out. @param {([string, string | Node] | null)[]} pairs */
 export function facts(pairs, look = "") {
-  return h("dl", { class: `ticketminer-facts${look && ` ticketminer-facts--${look}`}` },
-    ...pairs.map((pair) => pair && h("div", null, h("dt", null, pair[0]), h("dd", null, pair[1]))));
+  return h(
+    "dl",
+    { class: `ticketminer-facts${look && ` ticketminer-facts--${look}`}` },
+    ...pairs.map((pair) => pair && h("div", null, h("dt", null, pair[0]), h("dd", null, pair[1]))),
+  );
 }
 
 /** Offer `text` as a file to keep. @param {string} name @param {string} text */
@@ -61,7 +83,10 @@ export function save(name, text) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/** Put `text` on the clipboard, also where there is no clipboard API (plain http). @param {string} text @param {HTMLInputElement | HTMLTextAreaElement} shown where it can be selected */
+/**
+ * Put `text` on the clipboard, also where there is no clipboard API (plain http).
+ * @param {string} text @param {HTMLInputElement | HTMLTextAreaElement} shown where it can be selected
+ */
 export async function copy(text, shown) {
   try {
     await navigator.clipboard.writeText(text);

@@ -18,7 +18,10 @@ export function giftIn(pasted) {
   return /ticketminer-tickets-1\.[\w-]+/.exec(pasted)?.[0] ?? null;
 }
 
-/** Where a gift comes from and how many signed tickets it says to hold; null where it cannot be read. @param {string} text */
+/**
+ * Where a gift comes from and how many signed tickets it says to hold; null where it cannot be read.
+ * @param {string} text
+ */
 export function described(text) {
   try {
     const { origin, tickets } = JSON.parse(fromUtf8(fromBase64url(text.slice(PREFIX.length))));
@@ -43,7 +46,8 @@ export async function qrCode(text, label = "") {
   svg.setAttribute("aria-label", label);
   svg.setAttribute("shape-rendering", "crispEdges");
   const paper = document.createElementNS(svg.namespaceURI, "rect");
-  for (const [name, value] of Object.entries({ x: -QUIET, y: -QUIET, width: size, height: size, fill: "#fff" })) paper.setAttribute(name, String(value));
+  for (const [name, value] of Object.entries({ x: -QUIET, y: -QUIET, width: size, height: size, fill: "#fff" }))
+    paper.setAttribute(name, String(value));
   const dark = document.createElementNS(svg.namespaceURI, "path");
   dark.setAttribute("d", outline(code));
   dark.setAttribute("fill", "#000");
@@ -65,7 +69,10 @@ export async function openSend(context) {
   const check = () => {
     const n = amountOf(amount);
     write(make, n ? t("gift.make", { n }) : t("gift.make-none"));
-    write(left, n === null ? t("gift.whole") : n > balance ? t("gift.short", { n: balance }) : t("gift.left", { n: balance - n }));
+    write(
+      left,
+      n === null ? t("gift.whole") : n > balance ? t("gift.short", { n: balance }) : t("gift.left", { n: balance - n }),
+    );
     amount.setAttribute("aria-invalid", String(n === null || n > balance));
   };
   amount.addEventListener("input", check);
@@ -84,8 +91,15 @@ export async function openSend(context) {
     handOver(context, dialog, n, made);
     await context.refresh();
   };
-  dialog.show(h("p", null, t("gift.about")), field(t("gift.amount"), amount, t("gift.balance", { n: balance })), left,
-    actions(make, button(t("dialog.cancel"), () => dialog.dismiss())));
+  dialog.show(
+    h("p", null, t("gift.about")),
+    field(t("gift.amount"), amount, t("gift.balance", { n: balance })),
+    left,
+    actions(
+      make,
+      button(t("dialog.cancel"), () => dialog.dismiss()),
+    ),
+  );
   check();
   amount.focus();
   return dialog;
@@ -93,7 +107,8 @@ export async function openSend(context) {
 
 /**
  * Show a gift in every form; it is not closed by mistake before it was taken along.
- * @param {Context} context @param {Dialog} dialog @param {number} n @param {{ text: string, code: SVGElement | null }} made
+ * @param {Context} context @param {Dialog} dialog @param {number} n
+ * @param {{ text: string, code: SVGElement | null }} made
  */
 function handOver(context, dialog, n, { text, code }) {
   const { t } = context;
@@ -109,25 +124,62 @@ function handOver(context, dialog, n, { text, code }) {
     put(sure, []);
   };
   /** @type {HTMLInputElement} */
-  const linkBox = h("input", { type: "text", readonly: true, dir: "ltr", value: link, class: "ticketminer-input", focus: () => linkBox.select() });
+  const linkBox = h("input", {
+    type: "text",
+    readonly: true,
+    dir: "ltr",
+    value: link,
+    class: "ticketminer-input",
+    focus: () => linkBox.select(),
+  });
   /** @type {HTMLTextAreaElement} */
-  const textBox = h("textarea", { readonly: true, rows: 4, dir: "ltr", class: "ticketminer-input ticketminer-input--code", focus: () => textBox.select() }, text);
-  const copied = async (/** @type {string} */ what, /** @type {HTMLInputElement | HTMLTextAreaElement} */ box, /** @type {string} */ said) => {
+  const textBox = h(
+    "textarea",
+    {
+      readonly: true,
+      rows: 4,
+      dir: "ltr",
+      class: "ticketminer-input ticketminer-input--code",
+      focus: () => textBox.select(),
+    },
+    text,
+  );
+  const copied = async (
+    /** @type {string} */ what,
+    /** @type {HTMLInputElement | HTMLTextAreaElement} */ box,
+    /** @type {string} */ said,
+  ) => {
     if (await copy(what, box)) keep(said);
     else dialog.complain(t("gift.copy-yourself"));
   };
   const sure = h("div", { role: "alert" });
   dialog.mayClose = () => {
     if (kept) return true;
-    put(sure, [h("div", { class: "ticketminer-short" }, h("p", null, t("gift.close-sure", { n })), actions(
-      button(t("gift.stay"), () => {
-        put(sure, []);
-        linkBox.focus();
-      }, "main"),
-      button(t("gift.leave"), () => {
-        kept = true;
-        dialog.dismiss();
-      }, "danger")))]);
+    put(sure, [
+      h(
+        "div",
+        { class: "ticketminer-short" },
+        h("p", null, t("gift.close-sure", { n })),
+        actions(
+          button(
+            t("gift.stay"),
+            () => {
+              put(sure, []);
+              linkBox.focus();
+            },
+            "main",
+          ),
+          button(
+            t("gift.leave"),
+            () => {
+              kept = true;
+              dialog.dismiss();
+            },
+            "danger",
+          ),
+        ),
+      ),
+    ]);
     sure.querySelector("button")?.focus();
     return false;
   };
@@ -135,24 +187,50 @@ function handOver(context, dialog, n, { text, code }) {
   write(dialog.title, t("gift.ready-title", { n }));
   dialog.show(
     h("p", { class: "ticketminer-lead" }, t("gift.ready", { n })),
-    h("div", { class: "ticketminer-gift" },
-      code ? h("figure", null, code, h("figcaption", null, t("gift.qr"))) : h("p", { class: "ticketminer-quiet ticketminer-gift__none" }, t("gift.no-qr")),
-      h("div", null,
+    h(
+      "div",
+      { class: "ticketminer-gift" },
+      code
+        ? h("figure", null, code, h("figcaption", null, t("gift.qr")))
+        : h("p", { class: "ticketminer-quiet ticketminer-gift__none" }, t("gift.no-qr")),
+      h(
+        "div",
+        null,
         field(t("gift.link"), linkBox, t("gift.link-hint")),
-        actions(button(t("gift.copy-link"), () => void copied(link, linkBox, t("gift.link-copied")), "main"),
-          share ? button(t("gift.share"), () => void share.call(navigator, { url: link, title: t("gift.share-title", { n }) }).then(() => keep(t("gift.shared")), () => {})) : null),
+        actions(
+          button(t("gift.copy-link"), () => void copied(link, linkBox, t("gift.link-copied")), "main"),
+          share
+            ? button(
+                t("gift.share"),
+                () =>
+                  void share.call(navigator, { url: link, title: t("gift.share-title", { n }) }).then(
+                    () => keep(t("gift.shared")),
+                    () => {},
+                  ),
+              )
+            : null,
+        ),
         field(t("gift.text"), textBox, t("gift.text-hint")),
-        actions(button(t("gift.copy-text"), () => void copied(text, textBox, t("gift.text-copied"))),
+        actions(
+          button(t("gift.copy-text"), () => void copied(text, textBox, t("gift.text-copied"))),
           button(t("gift.save"), () => {
             save(`tickets-${n}.txt`, `${t("gift.file", { n, origin: location.origin })}\n\n${link}\n\n${text}\n`);
             keep(t("gift.saved"));
-          })))),
-    sure, actions(button(t("dialog.done"), () => dialog.dismiss())));
+          }),
+        ),
+      ),
+    ),
+    sure,
+    actions(button(t("dialog.done"), () => dialog.dismiss())),
+  );
   dialog.say(t("gift.ready-title", { n }), { shown: true });
   dialog.title.focus();
 }
 
-/** Ask for a gift, or about the one at hand; "" is one that cannot be read. @param {Context} context @param {string} [given] */
+/**
+ * Ask for a gift, or about the one at hand; "" is one that cannot be read.
+ * @param {Context} context @param {string} [given]
+ */
 export function openReceive(context, given) {
   const { core, t } = context;
   const dialog = new Dialog(context, t("receive.title"));
@@ -172,31 +250,55 @@ export function openReceive(context, given) {
   if (given !== undefined) {
     const about = described(given);
     if (!about) return dialog.open(h("p", null, t("receive.unreadable")), done());
-    if (about.origin !== location.origin) return dialog.open(h("p", null, t("receive.foreign", { origin: about.origin })), done());
-    return dialog.open(h("p", { class: "ticketminer-lead" }, t("receive.ask", { n: about.count })),
+    if (about.origin !== location.origin)
+      return dialog.open(h("p", null, t("receive.foreign", { origin: about.origin })), done());
+    return dialog.open(
+      h("p", { class: "ticketminer-lead" }, t("receive.ask", { n: about.count })),
       h("p", null, t("receive.ask-hint")),
-      actions(button(t("receive.take"), () => void take(given), "main"), button(t("receive.leave"), () => dialog.dismiss())));
+      actions(
+        button(t("receive.take"), () => void take(given), "main"),
+        button(t("receive.leave"), () => dialog.dismiss()),
+      ),
+    );
   }
 
-  const input = h("textarea", { rows: 5, class: "ticketminer-input ticketminer-input--code", autocomplete: "off", autocapitalize: "off",
-    spellcheck: "false", translate: "no", dir: "ltr" });
+  const input = h("textarea", {
+    rows: 5,
+    class: "ticketminer-input ticketminer-input--code",
+    autocomplete: "off",
+    autocapitalize: "off",
+    spellcheck: "false",
+    translate: "no",
+    dir: "ltr",
+  });
   const read = () => {
     const text = giftIn(input.value);
     const about = text && described(text);
     if (about && about.origin === location.origin) return void take(text);
-    dialog.complain(about ? t("receive.foreign", { origin: about.origin }) : t(text ? "error.damaged-gift" : "receive.no-gift"));
+    dialog.complain(
+      about ? t("receive.foreign", { origin: about.origin }) : t(text ? "error.damaged-gift" : "receive.no-gift"),
+    );
     input.focus();
   };
-  dialog.open(field(t("receive.field"), input, t("receive.hint")),
-    actions(button(t("receive.take"), read, "main"), button(t("dialog.cancel"), () => dialog.dismiss())));
+  dialog.open(
+    field(t("receive.field"), input, t("receive.hint")),
+    actions(
+      button(t("receive.take"), read, "main"),
+      button(t("dialog.cancel"), () => dialog.dismiss()),
+    ),
+  );
   input.focus();
   return dialog;
 }
 
-/** Ask about the gift in this page's address, then take it out of there. @param {Context} context @returns {boolean} whether there was one */
+/**
+ * Ask about the gift in this page's address, then take it out of there.
+ * @param {Context} context @returns {boolean} whether there was one
+ */
 export function receiveFromAddress(context) {
   if (!location.hash.startsWith(FRAGMENT)) return false;
   const text = giftIn(location.hash);
-  openReceive(context, text ?? "").closed = () => history.replaceState(history.state, "", location.pathname + location.search);
+  openReceive(context, text ?? "").closed = () =>
+    history.replaceState(history.state, "", location.pathname + location.search);
   return true;
 }

@@ -40,28 +40,48 @@ export function history(context) {
   let entries = [];
   let site = "";
   const download = button(t("history.download"), () => {
-    save(`ticketminer-${location.hostname}.txt`, `${t("history.file", { site, origin: location.origin })}\n\n${entries.map(line).join("\n")}\n`);
+    save(
+      `ticketminer-${location.hostname}.txt`,
+      `${t("history.file", { site, origin: location.origin })}\n\n${entries.map(line).join("\n")}\n`,
+    );
     context.announce(t("history.saved"));
   });
 
   /** @param {HistoryEntry} entry */
   const said = ({ kind, amount, detail }) =>
-    t(KINDS.includes(kind) ? `history.${kind}` : "history.other", { n: amount, kind }) + (detail ? ` · ${context.path(detail.replace(/^GET /, ""))}` : "");
+    t(KINDS.includes(kind) ? `history.${kind}` : "history.other", { n: amount, kind }) +
+    (detail ? ` · ${context.path(detail.replace(/^GET /, ""))}` : "");
   /** @param {HistoryEntry} entry */
   const line = (entry) =>
-    `${locale.moment(entry.at)}  ${said(entry)}${entry.reference ? `  ${t("receipt.reference")}: ${entry.reference}` : ""}`;
+    [locale.moment(entry.at), said(entry), entry.reference && `${t("receipt.reference")}: ${entry.reference}`]
+      .filter(Boolean)
+      .join("  ");
   /** @param {HistoryEntry & { since: number }} entry */
-  const row = (entry) => h("li", { "data-kind": entry.kind },
-    h("p", null, said(entry)),
-    h("p", { class: "ticketminer-quiet" }, time(entry.at, locale.span(entry.since, entry.at)),
-      ...(entry.reference ? [" · ", `${t("receipt.reference")}: `, h("code", null, entry.reference)] : [])));
+  const row = (entry) =>
+    h(
+      "li",
+      { "data-kind": entry.kind },
+      h("p", null, said(entry)),
+      h(
+        "p",
+        { class: "ticketminer-quiet" },
+        time(entry.at, locale.span(entry.since, entry.at)),
+        ...(entry.reference ? [" · ", `${t("receipt.reference")}: `, h("code", null, entry.reference)] : []),
+      ),
+    );
   let drawn = "";
 
   return {
-    node: h("section", { "aria-labelledby": "ticketminer-history" },
+    node: h(
+      "section",
+      { "aria-labelledby": "ticketminer-history" },
       h("h2", { id: "ticketminer-history", tabindex: -1 }, t("history.title")),
-      h("p", { class: "ticketminer-quiet" }, t("history.about")), none, list, more,
-      h("p", { class: "ticketminer-actions" }, download)),
+      h("p", { class: "ticketminer-quiet" }, t("history.about")),
+      none,
+      list,
+      more,
+      h("p", { class: "ticketminer-actions" }, download),
+    ),
     draw(view) {
       const now = JSON.stringify(view.history);
       if (now === drawn) return;

@@ -8,9 +8,23 @@ import { draw as drawLine, sparkline } from "./sparkline.js";
 /** @typedef {import("./context.js").Context} Context */
 /** @typedef {import("../types.d.ts").MiningRun} MiningRun */
 /** @typedef {import("../types.d.ts").Snapshot} Snapshot */
+/** @typedef {{ view: import("../types.d.ts").WalletView, snapshot: Snapshot }} Now */
 
-const FIGURES = ["state", "algorithm", "threads", "duty", "duration", "donation", "tickets", "speed", "average", "sent", "accepted",
-  "refused", "hashes"];
+const FIGURES = [
+  "state",
+  "algorithm",
+  "threads",
+  "duty",
+  "duration",
+  "donation",
+  "tickets",
+  "speed",
+  "average",
+  "sent",
+  "accepted",
+  "refused",
+  "hashes",
+];
 
 /** @param {Context} context @returns {import("./context.js").Section} */
 export function jobs(context) {
@@ -19,12 +33,28 @@ export function jobs(context) {
   const badge = h("span", { class: "ticketminer-badge", hidden: true });
   const rows = h("ul", { class: "ticketminer-jobs", role: "list" });
   const none = h("p", { class: "ticketminer-quiet" }, t("jobs.none"));
-  /** @type {{ view: import("../types.d.ts").WalletView, snapshot: Snapshot } | null} */
+  /** @type {Now | null} */
   let now = null;
-  const list = new List(rows, (/** @type {MiningRun} */ run) => run.id, (run) => row(context, run.id, () => now, () => heading.focus()));
+  const list = new List(
+    rows,
+    (/** @type {MiningRun} */ run) => run.id,
+    (run) =>
+      row(
+        context,
+        run.id,
+        () => now,
+        () => heading.focus(),
+      ),
+  );
   return {
-    node: h("section", { "aria-labelledby": "ticketminer-jobs" },
-      h("div", { class: "ticketminer-heading" }, heading, badge), h("p", { class: "ticketminer-quiet" }, t("jobs.about")), none, rows),
+    node: h(
+      "section",
+      { "aria-labelledby": "ticketminer-jobs" },
+      h("div", { class: "ticketminer-heading" }, heading, badge),
+      h("p", { class: "ticketminer-quiet" }, t("jobs.about")),
+      none,
+      rows,
+    ),
     draw(view, snapshot) {
       now = { view, snapshot };
       list.draw(view.runs);
@@ -36,20 +66,23 @@ export function jobs(context) {
   };
 }
 
-/** What a run comes to. `sent` are answered shares and those under way. @param {MiningRun} run @param {Snapshot | null} snapshot of a run of this tab */
+/**
+ * What a run comes to; `sent` are answered shares and those under way.
+ * @param {MiningRun} run @param {Snapshot | null} snapshot where it is a run of this tab
+ */
 export function figures(run, snapshot) {
   const duration = Math.max(0, run.updated - run.started);
   const running = run.state === "running";
   return {
     duration,
-    speed: running ? snapshot?.rate ?? run.rates.at(-1) ?? null : null,
+    speed: running ? (snapshot?.rate ?? run.rates.at(-1) ?? null) : null,
     average: duration > 0 ? run.hashes / duration : null,
-    sent: run.accepted + run.refused + (running ? snapshot?.shares.pending ?? 0 : 0),
+    sent: run.accepted + run.refused + (running ? (snapshot?.shares.pending ?? 0) : 0),
   };
 }
 
 /**
- * @param {Context} context @param {number} id @param {() => { view: import("../types.d.ts").WalletView, snapshot: Snapshot } | null} now
+ * @param {Context} context @param {number} id @param {() => Now | null} now
  * @param {() => void} away focuses what stays when the row goes @returns {import("./list.js").Row<MiningRun>}
  */
 function row(context, id, now, away) {
@@ -59,40 +92,67 @@ function row(context, id, now, away) {
   const line = sparkline();
   /** @type {Record<string, HTMLElement>} */
   const values = {};
-  const list = h("dl", { class: "ticketminer-facts ticketminer-facts--grid" },
-    ...FIGURES.map((name) => h("div", null, h("dt", null, t(`jobs.${name}`)), (values[name] = h("dd", null)))));
+  const list = h(
+    "dl",
+    { class: "ticketminer-facts ticketminer-facts--grid" },
+    ...FIGURES.map((name) => h("div", null, h("dt", null, t(`jobs.${name}`)), (values[name] = h("dd", null)))),
+  );
   const stop = button(t("jobs.stop"), async () => {
     await core.stop().catch(tell);
     context.announce(t("jobs.stopped"));
     await context.refresh();
   });
-  const remove = button(t("jobs.delete"), async () => {
-    await core.deleteRun(id).catch(tell);
-    away();
-    context.announce(t("jobs.deleted"));
-    await context.refresh();
-  }, "plain");
+  const remove = button(
+    t("jobs.delete"),
+    async () => {
+      await core.deleteRun(id).catch(tell);
+      away();
+      context.announce(t("jobs.deleted"));
+      await context.refresh();
+    },
+    "plain",
+  );
   const tell = (/** @type {unknown} */ reason) => context.announce(context.why(reason));
   const details = h("details", { class: "ticketminer-more" }, h("summary", null, t("jobs.figures")), list);
-  const node = h("li", { class: "ticketminer-job" },
+  const node = h(
+    "li",
+    { class: "ticketminer-job" },
     h("div", { class: "ticketminer-job__head" }, h("div", null, title, gist), line),
-    h("div", { class: "ticketminer-job__foot" }, details, h("p", { class: "ticketminer-actions" }, stop, remove)));
+    h("div", { class: "ticketminer-job__foot" }, details, h("p", { class: "ticketminer-actions" }, stop, remove)),
+  );
   return {
     node,
     draw(run) {
       const { snapshot, view } = now() ?? {};
       const running = run.state === "running";
       const { duration, speed, average, sent } = figures(run, snapshot ?? null);
-      const rate = (/** @type {number | null} */ value) => (value === null ? t("jobs.unknown") : t("jobs.rate", { n: value, rate: locale.compact(value) }));
+      const rate = (/** @type {number | null} */ value) =>
+        value === null ? t("jobs.unknown") : t("jobs.rate", { n: value, rate: locale.compact(value) });
       const fund = view?.service.funds.find(({ name }) => name === run.fund)?.title ?? run.fund ?? "";
       const donation = !run.donation ? t("jobs.own") : fund ? t("jobs.fund", { fund }) : t("jobs.site");
       const when = locale.moment(run.started);
       write(title, when);
-      write(gist, t(run.donation ? "jobs.gist-donation" : "jobs.gist", { n: run.tickets, state: t(`jobs.state.${run.state}`), fund: fund || t("jobs.site") }));
+      write(
+        gist,
+        t(run.donation ? "jobs.gist-donation" : "jobs.gist", {
+          n: run.tickets,
+          state: t(`jobs.state.${run.state}`),
+          fund: fund || t("jobs.site"),
+        }),
+      );
       const rates = run.rates;
-      drawLine(line, rates, rates.length
-        ? t("jobs.line", { first: rate(rates[0]), last: rate(rates[rates.length - 1]), most: rate(Math.max(...rates)), least: rate(Math.min(...rates)) })
-        : t("jobs.no-line"));
+      drawLine(
+        line,
+        rates,
+        rates.length
+          ? t("jobs.line", {
+              first: rate(rates[0]),
+              last: rate(rates[rates.length - 1]),
+              most: rate(Math.max(...rates)),
+              least: rate(Math.min(...rates)),
+            })
+          : t("jobs.no-line"),
+      );
       write(values.state, t(`jobs.state.${run.state}`));
       write(values.algorithm, run.algorithm);
       write(values.threads, t("jobs.workers", { n: run.threads }));

@@ -1,6 +1,11 @@
 // Numbers, dates and lengths of time in the manner of a language. Times are Unix seconds.
 
-const UNITS = /** @type {const} */ ([["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]]);
+const UNITS = /** @type {const} */ ([
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+]);
 const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte"];
 
 export class Locale {
@@ -8,7 +13,8 @@ export class Locale {
 
   /** @param {string} lang */
   constructor(lang) {
-    this.#locales = lang === "lb" ? ["lb", "de"] : [lang]; // some browsers know no Luxembourgish, which writes these as German does
+    // Some browsers know no Luxembourgish, which writes these as German does.
+    this.#locales = lang === "lb" ? ["lb", "de"] : [lang];
   }
 
   /** "12 December 2026". @param {number} at */
@@ -23,7 +29,10 @@ export class Locale {
 
   /** "12 Dec 2026, 14:05 – 14:09". @param {number} from @param {number} to */
   span(from, to) {
-    return new Intl.DateTimeFormat(this.#locales, { dateStyle: "medium", timeStyle: "short" }).formatRange(from * 1000, to * 1000);
+    return new Intl.DateTimeFormat(this.#locales, { dateStyle: "medium", timeStyle: "short" }).formatRange(
+      from * 1000,
+      to * 1000,
+    );
   }
 
   /** "in 9 days", "in 5 hours", "2 days ago". @param {number} at @param {number} [now] */

@@ -11,7 +11,10 @@ import { openWords } from "./words.js";
 
 const SHOWN = ["words-unseen", "storage-temporary", "clock-wrong", "recovered"]; // the miner shows what concerns mining
 
-/** @param {Context} context @param {() => Promise<void>} keep asks the browser to keep the wallet @returns {import("./context.js").Section} */
+/**
+ * @param {Context} context @param {() => Promise<void>} keep asks the browser to keep the wallet
+ * @returns {import("./context.js").Section}
+ */
 export function notices(context, keep) {
   const { t, locale } = context;
   const node = h("ul", { class: "ticketminer-notices", role: "list" });
@@ -20,15 +23,22 @@ export function notices(context, keep) {
     "words-unseen": () => button(t("words.show"), () => void openWords(context), "plain"),
     "storage-temporary": () => button(t("settings.keep"), () => void keep(), "plain"),
   };
-  const list = new List(node, (/** @type {Notice} */ { code }) => code, ({ code, values = {} }) => {
-    const text = h("span", null);
-    return {
-      node: h("li", null, icon("info"), h("p", null, text, " ", remedies[code] ? remedies[code]() : null)),
-      draw: () => {
-        text.textContent = t(`notice.${code}`, { n: values.amount ?? 0, time: locale.length(Number(values.seconds ?? 0)) });
-      },
-    };
-  });
+  const list = new List(
+    node,
+    (/** @type {Notice} */ { code }) => code,
+    ({ code, values = {} }) => {
+      const text = h("span", null);
+      return {
+        node: h("li", null, icon("info"), h("p", null, text, " ", remedies[code] ? remedies[code]() : null)),
+        draw: () => {
+          text.textContent = t(`notice.${code}`, {
+            n: values.amount ?? 0,
+            time: locale.length(Number(values.seconds ?? 0)),
+          });
+        },
+      };
+    },
+  );
   return {
     node,
     draw(_, snapshot) {

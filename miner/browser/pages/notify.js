@@ -14,13 +14,15 @@ export function news(before, now) {
   if (now.phase === "paid") return { key: "notify.paid", n: before.goal?.amount ?? 0 };
   const goal = now.goal;
   if (now.phase !== "idle" || !goal || now.missing > 0) return null;
-  if (goal.kind === "donate") return goal.amount && now.given >= goal.amount ? { key: "notify.given", n: now.given } : null;
+  if (goal.kind === "donate")
+    return goal.amount && now.given >= goal.amount ? { key: "notify.given", n: now.given } : null;
   return now.balance >= goal.amount && now.earned > 0 ? { key: "notify.reached", n: now.balance } : null;
 }
 
 /** Show it, where the visitor allowed that and looks at something else. @param {string} title @param {string} body */
 export function notify(title, body) {
-  if (document.visibilityState !== "hidden" || !("Notification" in window) || Notification.permission !== "granted") return;
+  if (document.visibilityState !== "hidden" || !("Notification" in window) || Notification.permission !== "granted")
+    return;
   const notification = new Notification(title, { body, tag: "ticketminer" });
   notification.onclick = () => window.focus();
 }

@@ -33,10 +33,18 @@ export async function openPurchase(context, { resource, title, opened = (to) => 
   if (!known) return dialog;
   const { balance, price } = known;
   const path = context.path(resource);
-  const what = h("span", null, title ?? path, title ? h("span", { class: "ticketminer-quiet ticketminer-path" }, path) : null);
+  const what = h(
+    "span",
+    null,
+    title ?? path,
+    title ? h("span", { class: "ticketminer-quiet ticketminer-path" }, path) : null,
+  );
   if (price === null) {
-    dialog.show(facts([[t("purchase.what"), what]]), h("p", null, t("purchase.free")),
-      actions(h("a", { class: "ticketminer-act ticketminer-act--main", href: resource }, t("purchase.open"))));
+    dialog.show(
+      facts([[t("purchase.what"), what]]),
+      h("p", null, t("purchase.free")),
+      actions(h("a", { class: "ticketminer-act ticketminer-act--main", href: resource }, t("purchase.open"))),
+    );
     return dialog;
   }
   const tickets = (/** @type {number} */ n) => t("tickets", { n });
@@ -52,8 +60,11 @@ export async function openPurchase(context, { resource, title, opened = (to) => 
         paid.change ? [t("purchase.returned"), tickets(paid.change)] : null,
         paid.reference ? [t("receipt.reference"), h("code", null, paid.reference)] : null,
       ]),
-      actions(h("a", { class: "ticketminer-act ticketminer-act--main", href: paid.location }, t("purchase.open")),
-        button(t("dialog.done"), () => dialog.dismiss())));
+      actions(
+        h("a", { class: "ticketminer-act ticketminer-act--main", href: paid.location }, t("purchase.open")),
+        button(t("dialog.done"), () => dialog.dismiss()),
+      ),
+    );
     dialog.say(t("purchase.paid", { n: paid.amount }), { shown: true });
     void context.refresh();
     opened(paid.location);
@@ -71,9 +82,15 @@ export async function openPurchase(context, { resource, title, opened = (to) => 
       [t("purchase.balance"), tickets(balance)],
       enough ? [t("purchase.left"), tickets(balance - price)] : [t("purchase.missing"), tickets(price - balance)],
     ]),
-    enough ? null : h("p", { class: "ticketminer-short" }, t(balance ? "purchase.short" : "purchase.none", { n: price - balance })),
+    enough
+      ? null
+      : h("p", { class: "ticketminer-short" }, t(balance ? "purchase.short" : "purchase.none", { n: price - balance })),
     actions(
-      enough ? button(t("purchase.pay", { n: price }), () => void pay(), "main") : button(t("purchase.mine", { n: price - balance }), mine, "main"),
-      button(t("dialog.cancel"), () => dialog.dismiss())));
+      enough
+        ? button(t("purchase.pay", { n: price }), () => void pay(), "main")
+        : button(t("purchase.mine", { n: price - balance }), mine, "main"),
+      button(t("dialog.cancel"), () => dialog.dismiss()),
+    ),
+  );
   return dialog;
 }

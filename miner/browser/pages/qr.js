@@ -4,16 +4,24 @@ const LEVELS = { L: 1, M: 0 }; // the two bits of the format information
 
 // Table 9: error correction codewords of a block, and blocks, of versions 1 to 40.
 const CHECKS = {
-  L: [7, 10, 15, 20, 26, 18, 20, 24, 30, 18, 20, 24, 26, 30, 22, 24, 28, 30, 28, 28, 28, 28, 30, 30, 26, 28, 30, 30, 30, 30, 30,
-    30, 30, 30, 30, 30, 30, 30, 30, 30],
-  M: [10, 16, 26, 18, 24, 16, 18, 22, 22, 26, 30, 22, 22, 24, 24, 28, 28, 26, 26, 26, 26, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28,
-    28, 28, 28, 28, 28, 28, 28, 28, 28],
+  L: [
+    7, 10, 15, 20, 26, 18, 20, 24, 30, 18, 20, 24, 26, 30, 22, 24, 28, 30, 28, 28, 28, 28, 30, 30, 26, 28, 30, 30, 30,
+    30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30,
+  ],
+  M: [
+    10, 16, 26, 18, 24, 16, 18, 22, 22, 26, 30, 22, 22, 24, 24, 28, 28, 26, 26, 26, 26, 28, 28, 28, 28, 28, 28, 28, 28,
+    28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28,
+  ],
 };
 const BLOCKS = {
-  L: [1, 1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 4, 4, 6, 6, 6, 6, 7, 8, 8, 9, 9, 10, 12, 12, 12, 13, 14, 15, 16, 17, 18, 19, 19, 20,
-    21, 22, 24, 25],
-  M: [1, 1, 1, 2, 2, 4, 4, 4, 5, 5, 5, 8, 9, 9, 10, 10, 11, 13, 14, 16, 17, 17, 18, 20, 21, 23, 25, 26, 28, 29, 31, 33, 35, 37,
-    38, 40, 43, 45, 47, 49],
+  L: [
+    1, 1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 4, 4, 6, 6, 6, 6, 7, 8, 8, 9, 9, 10, 12, 12, 12, 13, 14, 15, 16, 17, 18, 19, 19,
+    20, 21, 22, 24, 25,
+  ],
+  M: [
+    1, 1, 1, 2, 2, 4, 4, 4, 5, 5, 5, 8, 9, 9, 10, 10, 11, 13, 14, 16, 17, 17, 18, 20, 21, 23, 25, 26, 28, 29, 31, 33,
+    35, 37, 38, 40, 43, 45, 47, 49,
+  ],
 };
 
 /** @typedef {"L" | "M"} Level */
@@ -22,7 +30,7 @@ const BLOCKS = {
 /**
  * The smallest symbol that holds `data`; level M where that takes no larger symbol than L, else L.
  * `modules` has size × size entries, row by row, 1 is dark; the quiet zone of 4 modules is not among them.
- * Null when no symbol holds as much (2,953 bytes is the most). Takes a breath between masks, for large symbols take long.
+ * Null when no symbol holds as much (2,953 bytes is the most). It pauses between masks, for large symbols take long.
  * @param {Uint8Array} data
  * @param {{level?: Level, version?: number, mask?: number}} [fixed] a level, the smallest version, or a mask to use
  * @returns {Promise<Code | null>}
@@ -52,7 +60,7 @@ function alignments(version) {
   if (version === 1) return [];
   const count = Math.floor(version / 7) + 2;
   const last = 4 * version + 10;
-  // Evenly spaced by an even distance; what does not come out goes to the first gap. Version 32 is the table's exception.
+  // At equal and even distances; what is left over goes to the first gap. Version 32 is the table's exception.
   const step = version === 32 ? 26 : 2 * Math.ceil((last - 6) / (count - 1) / 2);
   const centres = [6];
   for (let index = count - 2; index >= 0; index--) centres.push(last - index * step);
@@ -79,7 +87,8 @@ function codewords(data, version, level) {
   const words = new Uint8Array(dataCodewords(version, level));
   let bit = 0;
   const write = (/** @type {number} */ value, /** @type {number} */ length) => {
-    for (let shift = length - 1; shift >= 0; shift--, bit++) words[bit >> 3] |= ((value >> shift) & 1) << (7 - (bit & 7));
+    for (let shift = length - 1; shift >= 0; shift--, bit++)
+      words[bit >> 3] |= ((value >> shift) & 1) << (7 - (bit & 7));
   };
   write(0b0100, 4);
   write(data.length, version < 10 ? 8 : 16);
@@ -114,7 +123,9 @@ function remainder(words, poly) {
     const factor = word ^ rest[0];
     rest.copyWithin(0, 1);
     rest[rest.length - 1] = 0;
-    if (factor) for (let index = 0; index < poly.length; index++) if (poly[index]) rest[index] ^= EXP[LOG[poly[index]] + LOG[factor]];
+    if (factor)
+      for (let index = 0; index < poly.length; index++)
+        if (poly[index]) rest[index] ^= EXP[LOG[poly[index]] + LOG[factor]];
   }
   return rest;
 }
@@ -132,7 +143,8 @@ function interleave(words, version, level) {
     blocks.push({ block, checks: remainder(block, poly) });
   }
   const out = [];
-  for (let column = 0; column <= short; column++) for (const { block } of blocks) if (column < block.length) out.push(block[column]);
+  for (let column = 0; column <= short; column++)
+    for (const { block } of blocks) if (column < block.length) out.push(block[column]);
   for (let column = 0; column < poly.length; column++) for (const { checks } of blocks) out.push(checks[column]);
   return Uint8Array.from(out);
 }
@@ -180,20 +192,28 @@ class Symbol_ {
       this.#set(6, index, index % 2 === 0);
       this.#set(index, 6, index % 2 === 0);
     }
-    for (const [row, column] of [[3, 3], [3, size - 4], [size - 4, 3]]) {
+    for (const [row, column] of [
+      [3, 3],
+      [3, size - 4],
+      [size - 4, 3],
+    ]) {
       for (let y = -4; y <= 4; y++) {
         for (let x = -4; x <= 4; x++) {
           const ring = Math.max(Math.abs(x), Math.abs(y));
-          if (row + y >= 0 && row + y < size && column + x >= 0 && column + x < size) this.#set(row + y, column + x, ring !== 2 && ring !== 4);
+          if (row + y >= 0 && row + y < size && column + x >= 0 && column + x < size)
+            this.#set(row + y, column + x, ring !== 2 && ring !== 4);
         }
       }
     }
     const centres = alignments(version);
     const last = centres.length - 1;
-    centres.forEach((row, first) => centres.forEach((column, second) => {
-      if ((first === 0 && (second === 0 || second === last)) || (first === last && second === 0)) return;
-      for (let y = -2; y <= 2; y++) for (let x = -2; x <= 2; x++) this.#set(row + y, column + x, Math.max(Math.abs(x), Math.abs(y)) !== 1);
-    }));
+    centres.forEach((row, first) =>
+      centres.forEach((column, second) => {
+        if ((first === 0 && (second === 0 || second === last)) || (first === last && second === 0)) return;
+        for (let y = -2; y <= 2; y++)
+          for (let x = -2; x <= 2; x++) this.#set(row + y, column + x, Math.max(Math.abs(x), Math.abs(y)) !== 1);
+      }),
+    );
     if (version >= 7) {
       const bits = bch(version, 0x1f25);
       for (let index = 0; index < 18; index++) {
@@ -248,7 +268,8 @@ class Symbol_ {
       this.#format(mask);
       const inverted = MASKS[mask];
       for (let row = 0, index = 0; row < this.size; row++) {
-        for (let column = 0; column < this.size; column++, index++) if (!this.fixed[index] && inverted(row, column)) this.modules[index] ^= 1;
+        for (let column = 0; column < this.size; column++, index++)
+          if (!this.fixed[index] && inverted(row, column)) this.modules[index] ^= 1;
       }
       const points = penalty(this.modules, this.size);
       if (points < least) [least, best] = [points, { mask, modules: this.modules }];
@@ -265,7 +286,10 @@ class Symbol_ {
 export function penalty(modules, size) {
   let points = 0;
   let dark = 0;
-  for (const [line, step] of [[size, 1], [1, size]]) {
+  for (const [line, step] of [
+    [size, 1],
+    [1, size],
+  ]) {
     for (let start = 0; start < size; start++) {
       let run = 0;
       let before = -1;

@@ -12,11 +12,19 @@ import { openWords } from "./words.js";
 export function removal(context) {
   const { t } = context;
   return {
-    node: h("section", { "aria-labelledby": "ticketminer-removal" },
+    node: h(
+      "section",
+      { "aria-labelledby": "ticketminer-removal" },
       h("h2", { id: "ticketminer-removal", tabindex: -1 }, t("removal.title")),
-      h("div", { class: "ticketminer-group" },
-        h("p", null, t("reset.about")), actions(button(t("reset.open"), () => void ask(context, "reset"))),
-        h("p", null, t("delete.about")), actions(button(t("delete.open"), () => void ask(context, "delete"), "danger")))),
+      h(
+        "div",
+        { class: "ticketminer-group" },
+        h("p", null, t("reset.about")),
+        actions(button(t("reset.open"), () => void ask(context, "reset"))),
+        h("p", null, t("delete.about")),
+        actions(button(t("delete.open"), () => void ask(context, "delete"), "danger")),
+      ),
+    ),
     draw() {},
   };
 }
@@ -33,24 +41,39 @@ async function ask(context, what) {
     h("ul", { class: "ticketminer-points" }, ...losses(context, what, view).map((text) => h("li", null, text))),
     h("p", null, t(offer ? (view.wordsSeen ? "delete.words-seen" : "delete.words-unseen") : `${what}.stays`)),
     actions(
-      offer ? button(t("words.show"), () => {
-        dialog.dismiss();
-        openWords(context, () => void ask(context, what));
-      }, "main") : null,
+      offer
+        ? button(
+            t("words.show"),
+            () => {
+              dialog.dismiss();
+              openWords(context, () => void ask(context, what));
+            },
+            "main",
+          )
+        : null,
       button(t(`${what}.next`), () => sure(context, dialog, what, view), "danger"),
-      button(t("dialog.keep"), () => dialog.dismiss())));
+      button(t("dialog.keep"), () => dialog.dismiss()),
+    ),
+  );
 }
 
 /** @param {Context} context @param {"reset" | "delete"} what @param {WalletView} view */
 function losses({ t }, what, view) {
-  const notes = [t("loss.settings"), t("loss.history", { n: view.history.length }), t("loss.jobs", { n: view.runs.length })];
+  const notes = [
+    t("loss.settings"),
+    t("loss.history", { n: view.history.length }),
+    t("loss.jobs", { n: view.runs.length }),
+  ];
   if (what === "reset") return notes;
   const held = [t("loss.tickets", { n: view.balance })];
   if (view.pending) held.push(t("loss.pending", { n: view.pending }));
   return [...held, t("loss.secret"), ...notes];
 }
 
-/** The second step. @param {Context} context @param {Dialog} dialog @param {"reset" | "delete"} what @param {WalletView} view */
+/**
+ * The second step.
+ * @param {Context} context @param {Dialog} dialog @param {"reset" | "delete"} what @param {WalletView} view
+ */
 function sure(context, dialog, what, view) {
   const { core, t } = context;
   const agree = h("input", { type: "checkbox" });
@@ -71,7 +94,12 @@ function sure(context, dialog, what, view) {
     context.announce(t(`${what}.done`));
     await context.refresh();
   };
-  dialog.show(check(agree, what === "delete" ? t("delete.agree", { n: total }) : t("reset.agree")),
-    actions(button(t("dialog.keep"), () => dialog.dismiss(), "main"), button(t(`${what}.go`), () => void go(), "danger")));
+  dialog.show(
+    check(agree, what === "delete" ? t("delete.agree", { n: total }) : t("reset.agree")),
+    actions(
+      button(t("dialog.keep"), () => dialog.dismiss(), "main"),
+      button(t(`${what}.go`), () => void go(), "danger"),
+    ),
+  );
   dialog.title.focus();
 }

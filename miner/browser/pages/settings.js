@@ -25,7 +25,10 @@ export function settings(context, keep) {
     await context.refresh();
   };
 
-  /** @param {string} label @param {string} hint @param {[number, number, number]} range @param {(value: number) => Partial<Limits>} limits @param {(value: number) => string} words */
+  /**
+   * @param {string} label @param {string} hint @param {[number, number, number]} range least, most, step
+   * @param {(value: number) => Partial<Limits>} limits @param {(value: number) => string} words
+   */
   const slider = (label, hint, [min, max, step], limits, words) => {
     const output = h("output", { class: "ticketminer-value" });
     const input = h("input", { type: "range", class: "ticketminer-slider", id: id("range"), min, max, step });
@@ -36,9 +39,18 @@ export function settings(context, keep) {
     input.addEventListener("input", tell);
     input.addEventListener("change", () => void change(limits(input.valueAsNumber)));
     input.setAttribute("aria-describedby", `${input.id}-hint`);
-    const node = h("div", { class: "ticketminer-fieldset" },
-      h("div", { class: "ticketminer-heading" }, h("label", { class: "ticketminer-field", for: input.id }, label), output),
-      h("p", { class: "ticketminer-hint", id: `${input.id}-hint` }, hint), input);
+    const node = h(
+      "div",
+      { class: "ticketminer-fieldset" },
+      h(
+        "div",
+        { class: "ticketminer-heading" },
+        h("label", { class: "ticketminer-field", for: input.id }, label),
+        output,
+      ),
+      h("p", { class: "ticketminer-hint", id: `${input.id}-hint` }, hint),
+      input,
+    );
     return {
       node,
       input,
@@ -49,8 +61,20 @@ export function settings(context, keep) {
       },
     };
   };
-  const threads = slider(t("settings.threads"), t("settings.threads-hint"), [1, 8, 1], (value) => ({ threads: value }), (n) => t("settings.threads-value", { n }));
-  const duty = slider(t("settings.duty"), t("settings.duty-hint"), [10, 100, 5], (value) => ({ duty: value / 100 }), (n) => locale.percent(n / 100));
+  const threads = slider(
+    t("settings.threads"),
+    t("settings.threads-hint"),
+    [1, 8, 1],
+    (value) => ({ threads: value }),
+    (n) => t("settings.threads-value", { n }),
+  );
+  const duty = slider(
+    t("settings.duty"),
+    t("settings.duty-hint"),
+    [10, 100, 5],
+    (value) => ({ duty: value / 100 }),
+    (n) => locale.percent(n / 100),
+  );
 
   /** @param {"pauseOnBattery" | "pauseOnHidden"} name */
   const box = (name) => {
@@ -59,33 +83,53 @@ export function settings(context, keep) {
   };
   const battery = box("pauseOnBattery");
   const hidden = box("pauseOnHidden");
-  const notifications = h("input", { type: "checkbox", change: async () => {
-    if (notifications.checked && !(await mayNotify())) {
-      notifications.checked = false;
-      context.announce(t(`settings.notifications-${"Notification" in window ? "denied" : "missing"}`));
-      return;
-    }
-    await change({ notifications: notifications.checked });
-  } });
+  const notifications = h("input", {
+    type: "checkbox",
+    change: async () => {
+      if (notifications.checked && !(await mayNotify())) {
+        notifications.checked = false;
+        context.announce(t(`settings.notifications-${"Notification" in window ? "denied" : "missing"}`));
+        return;
+      }
+      await change({ notifications: notifications.checked });
+    },
+  });
 
   const used = h("span", null);
   const kept = h("span", null);
   const words = h("span", null);
   const ask = button(t("settings.keep"), () => void keep(), "plain");
   const show = button(t("words.show"), () => void openWords(context), "plain");
-  const node = h("section", { "aria-labelledby": "ticketminer-settings" },
+  const node = h(
+    "section",
+    { "aria-labelledby": "ticketminer-settings" },
     h("h2", { id: "ticketminer-settings", tabindex: -1 }, t("settings.title")),
-    h("fieldset", { class: "ticketminer-group" }, h("legend", null, t("settings.mining")), threads.node, duty.node,
+    h(
+      "fieldset",
+      { class: "ticketminer-group" },
+      h("legend", null, t("settings.mining")),
+      threads.node,
+      duty.node,
       check(battery, t("settings.battery"), t("settings.battery-hint")),
-      check(hidden, t("settings.hidden"), t("settings.hidden-hint"))),
-    h("fieldset", { class: "ticketminer-group" }, h("legend", null, t("settings.news")),
-      check(notifications, t("settings.notifications"), t("settings.notifications-hint"))),
-    h("div", { class: "ticketminer-group" }, h("h3", null, t("settings.storage")),
+      check(hidden, t("settings.hidden"), t("settings.hidden-hint")),
+    ),
+    h(
+      "fieldset",
+      { class: "ticketminer-group" },
+      h("legend", null, t("settings.news")),
+      check(notifications, t("settings.notifications"), t("settings.notifications-hint")),
+    ),
+    h(
+      "div",
+      { class: "ticketminer-group" },
+      h("h3", null, t("settings.storage")),
       facts([
         [t("settings.used"), used],
         [t("settings.kept"), h("span", null, kept, " ", ask)],
         [t("settings.words"), h("span", null, words, " ", show)],
-      ])));
+      ]),
+    ),
+  );
 
   return {
     node,
@@ -97,9 +141,17 @@ export function settings(context, keep) {
       battery.checked = limits.pauseOnBattery;
       hidden.checked = limits.pauseOnHidden;
       notifications.checked = limits.notifications && granted();
-      write(used, storage.usage === null ? t("settings.used-unknown") : t("settings.used-value", { size: locale.size(storage.usage) }));
+      write(
+        used,
+        storage.usage === null
+          ? t("settings.used-unknown")
+          : t("settings.used-value", { size: locale.size(storage.usage) }),
+      );
       const { persisted } = storage;
-      write(kept, t(persisted === null ? "settings.kept-unknown" : persisted ? "settings.kept-yes" : "settings.kept-no"));
+      write(
+        kept,
+        t(persisted === null ? "settings.kept-unknown" : persisted ? "settings.kept-yes" : "settings.kept-no"),
+      );
       ask.hidden = persisted === true || !navigator.storage?.persist;
       write(words, t(view.wordsSeen ? "settings.words-seen" : "settings.words-unseen"));
     },

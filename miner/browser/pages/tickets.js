@@ -11,7 +11,10 @@ import { List } from "./list.js";
 /** @type {TicketState[]} */
 const HELD = ["available", "pending"];
 
-/** Tickets that are alike, those that end first before the others, then the most valuable. @param {import("../types.d.ts").WalletView["tickets"]} tickets @returns {Group[]} */
+/**
+ * Tickets that are alike, those that end first before the others, then the most valuable.
+ * @param {import("../types.d.ts").WalletView["tickets"]} tickets @returns {Group[]}
+ */
 export function grouped(tickets) {
   /** @type {Map<string, Group>} */
   const groups = new Map();
@@ -21,7 +24,10 @@ export function grouped(tickets) {
     group.count++;
     groups.set(key, group);
   }
-  return [...groups.values()].sort((one, other) => one.redeemUntil - other.redeemUntil || other.value - one.value || one.state.localeCompare(other.state));
+  return [...groups.values()].sort(
+    (one, other) =>
+      one.redeemUntil - other.redeemUntil || other.value - one.value || one.state.localeCompare(other.state),
+  );
 }
 
 /** @param {Context} context @returns {import("./context.js").Section} */
@@ -35,12 +41,21 @@ export function tickets(context) {
   const key = (/** @type {Group} */ { value, redeemUntil, state }) => `${value} ${redeemUntil} ${state}`;
   const lists = [held, past].map((parent) => new List(parent, key, () => card(context)));
   return {
-    node: h("section", { "aria-labelledby": "ticketminer-tickets" },
+    node: h(
+      "section",
+      { "aria-labelledby": "ticketminer-tickets" },
       h("h2", { id: "ticketminer-tickets", tabindex: -1 }, t("tickets.title")),
-      h("p", { class: "ticketminer-quiet" }, t("tickets.about")), none, held, more),
+      h("p", { class: "ticketminer-quiet" }, t("tickets.about")),
+      none,
+      held,
+      more,
+    ),
     draw(view) {
       const groups = grouped(view.tickets);
-      const [now, then] = [groups.filter(({ state }) => HELD.includes(state)), groups.filter(({ state }) => !HELD.includes(state))];
+      const [now, then] = [
+        groups.filter(({ state }) => HELD.includes(state)),
+        groups.filter(({ state }) => !HELD.includes(state)),
+      ];
       lists[0].draw(now);
       lists[1].draw(then.reverse());
       none.hidden = now.length > 0;
@@ -58,19 +73,25 @@ function card(context) {
   const amount = h("p", { class: "ticketminer-card__amount" });
   const state = h("p", { class: "ticketminer-card__state" });
   const ends = h("p", { class: "ticketminer-card__ends" });
-  const node = h("li", { class: "ticketminer-card" },
+  const node = h(
+    "li",
+    { class: "ticketminer-card" },
     h("p", { class: "ticketminer-card__value", "aria-hidden": "true" }, value, unit),
-    h("div", { class: "ticketminer-card__text" }, amount, state, ends));
+    h("div", { class: "ticketminer-card__text" }, amount, state, ends),
+  );
   return {
     node,
     draw(group) {
-      node.className = `ticketminer-card ticketminer-card--${group.state}${group.count > 1 ? " ticketminer-card--many" : ""}`;
+      const many = group.count > 1 ? " ticketminer-card--many" : "";
+      node.className = `ticketminer-card ticketminer-card--${group.state}${many}`;
       write(value, context.locale.number(group.value));
       write(unit, t("unit", { n: group.value }));
       write(amount, t("tickets.amount", { n: group.count, value: group.value }));
       write(state, t(`tickets.state.${group.state}`));
-      const words = t(group.redeemUntil * 1000 < Date.now() ? "tickets.ended" : "tickets.ends",
-        { when: locale.away(group.redeemUntil), day: locale.day(group.redeemUntil) });
+      const words = t(group.redeemUntil * 1000 < Date.now() ? "tickets.ended" : "tickets.ends", {
+        when: locale.away(group.redeemUntil),
+        day: locale.day(group.redeemUntil),
+      });
       ends.hidden = group.state === "spent" || group.state === "given";
       if (ends.textContent !== words) ends.replaceChildren(time(group.redeemUntil, words));
     },

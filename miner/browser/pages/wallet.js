@@ -41,8 +41,15 @@ function earning(context) {
   };
   amount.addEventListener("input", aim);
   return {
-    node: h("section", { "aria-labelledby": "ticketminer-earn" },
-      h("h2", { id: "ticketminer-earn", tabindex: -1 }, t("earn.title")), about, field(t("earn.more"), amount), total, miner),
+    node: h(
+      "section",
+      { "aria-labelledby": "ticketminer-earn" },
+      h("h2", { id: "ticketminer-earn", tabindex: -1 }, t("earn.title")),
+      about,
+      field(t("earn.more"), amount),
+      total,
+      miner,
+    ),
     draw(view, { phase }) {
       write(about, t("earn.about", { site: view.service.siteName }));
       amount.disabled = phase !== "idle" && phase !== "failed";
@@ -55,17 +62,33 @@ function earning(context) {
 
 /** @param {HTMLElement} main */
 async function start(main) {
-  const { service = "/ticketminer/", assets = "../", site = "", consent, consentText, algorithm, effort, about } = main.dataset;
+  const {
+    service = "/ticketminer/",
+    assets = "../",
+    site = "",
+    consent,
+    consentText,
+    algorithm,
+    effort,
+    about,
+  } = main.dataset;
   const context = await Context.open({
-    service, assets: new URL(assets, import.meta.url), lang: document.documentElement.lang, root: document.body,
+    service,
+    assets: new URL(assets, import.meta.url),
+    lang: document.documentElement.lang,
+    root: document.body,
     offer: { consent, "consent-text": consentText, algorithm, effort, about },
   });
   const { core, remote, t, messages } = context;
 
   const status = h("p", { class: "ticketminer-toast__text", role: "status" });
   /** @type {HTMLElement} */
-  const toast = h("div", { class: "ticketminer-toast", hidden: true }, status,
-    h("button", { type: "button", "aria-label": t("dialog.close"), click: () => (toast.hidden = true) }, "×"));
+  const toast = h(
+    "div",
+    { class: "ticketminer-toast", hidden: true },
+    status,
+    h("button", { type: "button", "aria-label": t("dialog.close"), click: () => (toast.hidden = true) }, "×"),
+  );
   context.announce = (text) => {
     toast.hidden = false;
     write(status, "");
@@ -84,14 +107,31 @@ async function start(main) {
 
   const earn = earning(context);
   const parts = {
-    balance: balance(context, () => focus("earn")), notices: notices(context, keep), earn, tickets: tickets(context),
-    jobs: jobs(context), history: history(context), backup: backup(context), settings: settings(context, keep), removal: removal(context),
+    balance: balance(context, () => focus("earn")),
+    notices: notices(context, keep),
+    earn,
+    tickets: tickets(context),
+    jobs: jobs(context),
+    history: history(context),
+    backup: backup(context),
+    settings: settings(context, keep),
+    removal: removal(context),
   };
   const linked = /** @type {const} */ (["earn", "tickets", "jobs", "history", "backup", "settings", "removal"]);
-  const links = new Map(linked.map((name) => [name, h("li", null, h("a", { href: `#ticketminer-${name}` }, t(`nav.${name}`)))]));
-  const nav = h("nav", { class: "ticketminer-nav", "aria-label": t("nav.title") }, h("ul", { role: "list" }, ...links.values()));
-  const body = h("div", { class: "ticketminer-wallet__body", hidden: true }, nav,
-    h("div", { class: "ticketminer-wallet__parts" }, ...Object.values(parts).map(({ node }) => node)));
+  const links = new Map(
+    linked.map((name) => [name, h("li", null, h("a", { href: `#ticketminer-${name}` }, t(`nav.${name}`)))]),
+  );
+  const nav = h(
+    "nav",
+    { class: "ticketminer-nav", "aria-label": t("nav.title") },
+    h("ul", { role: "list" }, ...links.values()),
+  );
+  const body = h(
+    "div",
+    { class: "ticketminer-wallet__body", hidden: true },
+    nav,
+    h("div", { class: "ticketminer-wallet__parts" }, ...Object.values(parts).map(({ node }) => node)),
+  );
   main.classList.add("ticketminer-wallet");
   main.lang = messages.lang;
   main.dir = messages.dir;
@@ -117,8 +157,15 @@ async function start(main) {
   function draw() {
     if (!view || !last) return;
     for (const part of Object.values(parts)) part.draw(view, last);
-    const known = { earn: true, tickets: view.tickets.length, jobs: view.runs.length, history: view.history.length, backup: true,
-      settings: true, removal: true };
+    const known = {
+      earn: true,
+      tickets: view.tickets.length,
+      jobs: view.runs.length,
+      history: view.history.length,
+      backup: true,
+      settings: true,
+      removal: true,
+    };
     for (const name of linked) {
       const shown = Boolean(known[name]);
       parts[name].node.hidden = !shown;
@@ -155,9 +202,17 @@ async function start(main) {
     trouble.hidden = !problem;
     if (!problem) return;
     waiting.hidden = true;
-    put(trouble, [h("h2", null, t("trouble.title")), h("p", null, context.why(problem)),
-      h("p", { class: "ticketminer-actions" }, problem.code === "updated" ? button(t("trouble.reload"), () => location.reload(), "main")
-        : button(t("trouble.retry"), retry, "main"))]);
+    put(trouble, [
+      h("h2", null, t("trouble.title")),
+      h("p", null, context.why(problem)),
+      h(
+        "p",
+        { class: "ticketminer-actions" },
+        problem.code === "updated"
+          ? button(t("trouble.reload"), () => location.reload(), "main")
+          : button(t("trouble.retry"), retry, "main"),
+      ),
+    ]);
   }
 
   function retry() {
@@ -181,8 +236,13 @@ async function start(main) {
       if (told) notify(snapshot.siteName, t(told.key, { n: told.n }));
     }
     if (!opened) return;
-    const changed = !view || !before || ["balance", "earned", "given", "phase", "persisted"].some((name) =>
-      /** @type {any} */ (before)[name] !== /** @type {any} */ (last)[name]) || before.shares.accepted !== last.shares.accepted;
+    const changed =
+      !view ||
+      !before ||
+      ["balance", "earned", "given", "phase", "persisted"].some(
+        (name) => /** @type {any} */ (before)[name] !== /** @type {any} */ (last)[name],
+      ) ||
+      before.shares.accepted !== last.shares.accepted;
     if (changed || (snapshot.phase === "mining" && performance.now() - read > FRESH)) void context.refresh();
     else draw();
   }

@@ -14,10 +14,19 @@ export function backup(context) {
   const { t } = context;
   const state = h("p", { class: "ticketminer-state" });
   const show = button(t("words.show"), () => void openWords(context));
-  const node = h("section", { "aria-labelledby": "ticketminer-backup" },
+  const node = h(
+    "section",
+    { "aria-labelledby": "ticketminer-backup" },
     h("h2", { id: "ticketminer-backup", tabindex: -1 }, t("words.section")),
-    h("p", null, t("words.about")), state,
-    h("p", { class: "ticketminer-actions" }, show, button(t("restore.open"), () => openRestore(context))));
+    h("p", null, t("words.about")),
+    state,
+    h(
+      "p",
+      { class: "ticketminer-actions" },
+      show,
+      button(t("restore.open"), () => openRestore(context)),
+    ),
+  );
   return {
     node,
     draw(view) {
@@ -37,47 +46,84 @@ export function openWords(context, closed) {
   const reveal = async () => {
     const spelt = await dialog.attempt(t("words.fetching"), () => core.words());
     if (spelt === undefined) return;
-    const list = h("ol", { class: "ticketminer-words", translate: "no", lang: "en", dir: "ltr" },
-      ...spelt.split(" ").map((word) => h("li", null, h("span", null, word))));
+    const list = h(
+      "ol",
+      { class: "ticketminer-words", translate: "no", lang: "en", dir: "ltr" },
+      ...spelt.split(" ").map((word) => h("li", null, h("span", null, word))),
+    );
     const seen = async () => {
       await core.wordsSeen();
       context.announce(t("words.noted"));
       await context.refresh();
     };
     dialog.element.classList.add("ticketminer-dialog--print");
-    dialog.show(h("p", { class: "ticketminer-print-only" }, t("words.printed", { origin: location.origin })), list,
+    dialog.show(
+      h("p", { class: "ticketminer-print-only" }, t("words.printed", { origin: location.origin })),
+      list,
       h("p", { class: "ticketminer-hint" }, t("words.paper")),
       actions(
-        button(t("words.written"), async () => {
-          if ((await dialog.attempt(t("words.noting"), async () => (await seen(), true))) === undefined) return;
-          dialog.dismiss();
-        }, "main"),
-        button(t("words.print"), () => print()), button(t("words.later"), () => dialog.dismiss())));
+        button(
+          t("words.written"),
+          async () => {
+            if ((await dialog.attempt(t("words.noting"), async () => (await seen(), true))) === undefined) return;
+            dialog.dismiss();
+          },
+          "main",
+        ),
+        button(t("words.print"), () => print()),
+        button(t("words.later"), () => dialog.dismiss()),
+      ),
+    );
     dialog.title.focus();
   };
   dialog.open(
-    h("ul", { class: "ticketminer-points" }, ...["what", "who", "never"].map((point) => h("li", null, t(`words.${point}`)))),
-    actions(button(t("words.reveal"), () => void reveal(), "main"), button(t("dialog.cancel"), () => dialog.dismiss())));
+    h(
+      "ul",
+      { class: "ticketminer-points" },
+      ...["what", "who", "never"].map((point) => h("li", null, t(`words.${point}`))),
+    ),
+    actions(
+      button(t("words.reveal"), () => void reveal(), "main"),
+      button(t("dialog.cancel"), () => dialog.dismiss()),
+    ),
+  );
   return dialog;
 }
 
 /** The words in a text, as they are compared. @param {string} text */
-export const split = (text) => text.toLowerCase().split(/[^a-z]+/).filter(Boolean);
+export const split = (text) =>
+  text
+    .toLowerCase()
+    .split(/[^a-z]+/)
+    .filter(Boolean);
 
 /**
- * Ask for the words of this site's wallet and bring its tickets back. Twelve words, the whole of a command-line wallet, are
- * refused here, before anything is stored or sent.
+ * Ask for the words of this site's wallet and bring its tickets back. Twelve words, the whole of a command-line wallet,
+ * are refused here, before anything is stored or sent.
  * @param {Context} context
  */
 export function openRestore(context) {
   const { core, t } = context;
   const before = (context.remote.snapshot?.balance ?? 0) > 0;
   const dialog = new Dialog(context, t("restore.title"), { wide: true });
-  const input = h("textarea", { rows: 5, class: "ticketminer-input ticketminer-input--code", autocomplete: "off", autocapitalize: "off",
-    spellcheck: "false", lang: "en", dir: "ltr", translate: "no", autofocus: true });
+  const input = h("textarea", {
+    rows: 5,
+    class: "ticketminer-input ticketminer-input--code",
+    autocomplete: "off",
+    autocapitalize: "off",
+    spellcheck: "false",
+    lang: "en",
+    dir: "ltr",
+    translate: "no",
+    autofocus: true,
+  });
   const count = h("p", { class: "ticketminer-hint" });
   /** @type {HTMLInputElement} */
-  const shown = h("input", { type: "checkbox", checked: true, change: () => input.classList.toggle("ticketminer-input--hidden", !shown.checked) });
+  const shown = h("input", {
+    type: "checkbox",
+    checked: true,
+    change: () => input.classList.toggle("ticketminer-input--hidden", !shown.checked),
+  });
   const number = () => split(input.value).length;
   const tell = () => write(count, t("restore.count", { n: number(), all: WORDS }));
   const refuse = () => {
@@ -90,9 +136,11 @@ export function openRestore(context) {
     tell();
     dialog.complain("");
   });
-  input.addEventListener("paste", () => setTimeout(() => {
-    if (number() === MASTER) refuse();
-  }));
+  input.addEventListener("paste", () =>
+    setTimeout(() => {
+      if (number() === MASTER) refuse();
+    }),
+  );
 
   const restore = async () => {
     const words = split(input.value);
@@ -108,19 +156,28 @@ export function openRestore(context) {
     if (!found) return input.focus();
     const outcome = found.tickets || found.spent ? t("restore.found", { n: found.value }) : t("restore.nothing");
     write(dialog.title, t("restore.done-title"));
-    dialog.show(h("p", { class: "ticketminer-lead" }, outcome),
+    dialog.show(
+      h("p", { class: "ticketminer-lead" }, outcome),
       facts([
         [t("restore.tickets"), t("jobs.count", { n: found.tickets })],
         found.spent ? [t("restore.spent"), t("jobs.count", { n: found.spent })] : null,
       ]),
       h("p", { class: "ticketminer-hint" }, t("restore.after"), ...(before ? [" ", t("restore.former")] : [])),
-      actions(button(t("dialog.done"), () => dialog.dismiss(), "main")));
+      actions(button(t("dialog.done"), () => dialog.dismiss(), "main")),
+    );
     dialog.say(outcome, { shown: true });
     await context.refresh();
   };
-  dialog.open(h("p", null, t("restore.about")), field(t("restore.field"), input, t("restore.hint")), count,
+  dialog.open(
+    h("p", null, t("restore.about")),
+    field(t("restore.field"), input, t("restore.hint")),
+    count,
     check(shown, t("restore.show")),
-    actions(button(t("restore.go"), () => void restore(), "main"), button(t("dialog.cancel"), () => dialog.dismiss())));
+    actions(
+      button(t("restore.go"), () => void restore(), "main"),
+      button(t("dialog.cancel"), () => dialog.dismiss()),
+    ),
+  );
   tell();
   input.focus();
   return dialog;
