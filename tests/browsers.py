@@ -9,7 +9,7 @@ import pathlib
 import shutil
 import time
 import typing as t
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 HERE = pathlib.Path(__file__).parent / "browser"
@@ -159,14 +159,14 @@ class Tab(abc.ABC):
 
         :raises AssertionError: it did not; with what the page says instead.
         """
-        deadline = time.monotonic() + seconds
+        deadline, pause = time.monotonic() + seconds, pauses()
         while True:
             with contextlib.suppress(PageError):
                 if result := holds():
                     return result
             if time.monotonic() > deadline:
                 raise AssertionError(f"{what}: not within {seconds:.0f} s. {self._story()}")
-            time.sleep(0.03)
+            time.sleep(next(pause))
 
     def wait_for(self, expression: str, *args: t.Any, seconds: float = PATIENCE) -> t.Any:
         """Wait until an expression is true in the page, and return it."""
@@ -182,7 +182,7 @@ class Tab(abc.ABC):
 
     def click(self, selector: str, name: str | None = None, seconds: float = PATIENCE) -> None:
         """Click the middle of the first visible element that matches with the mouse, once it is there, still and not covered."""
-        deadline, before = time.monotonic() + seconds, None
+        deadline, before, pause = time.monotonic() + seconds, None, pauses()
         while True:
             try:
                 place = self.dom("point", selector, name)
@@ -196,7 +196,7 @@ class Tab(abc.ABC):
             if time.monotonic() > deadline:
                 raise AssertionError(f"{place.get('why', 'it moves')}. {self._story()}")
             before = place
-            time.sleep(0.03)
+            time.sleep(next(pause))
 
     def _struck(self) -> bool:
         """Return whether the last click arrived where it was aimed at; if not, the page moved in between."""
@@ -338,6 +338,14 @@ class Browser(abc.ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def pauses() -> Iterator[float]:
+    """Yield seconds to wait between two looks at a page, the longer the more there were: looking takes its time away."""
+    pause = 0.02
+    while True:
+        yield pause
+        pause = min(0.25, pause * 1.3)
 
 
 def absent(kind: str) -> str | None:
