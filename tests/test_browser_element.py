@@ -69,7 +69,7 @@ def catalogue(*names: str) -> dict[str, object]:
 
 
 def test_every_phase_reason_notice_and_error_has_words() -> None:
-    texts = catalogue("consent", "miner", "notices")
+    texts = catalogue("consent", "miner", "notices", "errors")
     errors = set(re.findall(r'code = "([a-z-]+)"', (BROWSER / "errors.js").read_text()))
     assert union("Phase") <= texts.keys()
     assert {f"reason.{reason}" for reason in union("PauseReason")} <= texts.keys()

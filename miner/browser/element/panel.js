@@ -61,7 +61,7 @@ export async function open(host) {
   let refused = null;
   /** @type {{ price: number | null } | null} what the site says that the resource costs */
   let asked = null;
-  let worded = false;
+  const loaded = new Set();
   /** @type {((s: import("../types.d.ts").Snapshot) => void) | null} */
   let show = null;
 
@@ -162,6 +162,13 @@ export async function open(host) {
     else timer ||= setTimeout(draw, wait);
   }
 
+  /** Load a catalogue that few visits need. @param {string} name */
+  function texts(name) {
+    if (loaded.has(name)) return;
+    loaded.add(name);
+    messages.load(assets, name).then(draw, () => loaded.delete(name));
+  }
+
   function draw() {
     if (closed) return;
     clearTimeout(timer);
@@ -173,10 +180,8 @@ export async function open(host) {
     const { kind, fundTitle: fund } = host.settings();
     withdraw.hidden = !agreed;
     details.hidden = !agreed || s.phase === "loading";
-    if (!worded && (s.problem || refused || s.notices.length)) {
-      worded = true; // until these texts are here, and where they cannot be had, a problem speaks for itself
-      messages.load(assets, "notices").then(draw, () => (worded = false));
-    }
+    if (s.notices.length) texts("notices");
+    if (s.problem || refused) texts("errors"); // until they are here, and where they cannot be had, a problem speaks for itself
     const free = asked?.price === null;
     const self = { kind, fund, agreed, free, gave, refused, price: price(), target: goal(), own: !owner || owner === me };
     const shown = describe(s, self, messages, format);

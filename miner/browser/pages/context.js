@@ -21,7 +21,7 @@ export class Context {
   /** Load the texts and start the core. Throws where the texts cannot be had. @param {Place} place */
   static async open(place) {
     const messages = new Messages(place.lang);
-    await Promise.all(["miner", "notices", "wallet"].map((name) => messages.load(place.assets, name)));
+    await Promise.all(["miner", "errors", "wallet"].map((name) => messages.load(place.assets, name)));
     return new Context(place, messages);
   }
 
