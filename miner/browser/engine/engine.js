@@ -11,10 +11,10 @@ import { EngineError, toProblem } from "../errors.js";
  */
 
 /**
- * A worker. `books`: of each part that it may still tell of; `part`: what it searches, 0 for nothing; `silent`: ticks
- * since it said anything; `answered`: called when it has done what it was asked.
+ * A worker. `books`: of each part that it holds; `part`: what it searches, 0 for nothing; `silent`: ticks since it said
+ * anything; `asked`: called when it answers, or ends.
  * @typedef {{
- *   worker: Worker, books: Map<number, Book>, part: number, silent: number, ready: boolean, answered: () => void,
+ *   worker: Worker, books: Map<number, Book>, part: number, silent: number, ready: boolean, asked: Map<number, () => void>,
  * }} Slot
  */
 
@@ -138,15 +138,15 @@ export class Engine {
    * @param {Slot} slot @param {object} message @param {number} patience
    */
   #ask(slot, message, patience) {
-    slot.worker.postMessage(message);
+    const ask = ++this.#ids;
+    slot.worker.postMessage({ ...message, ask });
     return new Promise((resolve) => {
-      const { answered } = slot;
       const timer = setTimeout(() => this.#drop(slot), patience);
-      slot.answered = () => {
+      slot.asked.set(ask, () => {
         clearTimeout(timer);
-        answered();
+        slot.asked.delete(ask);
         resolve(0);
-      };
+      });
     });
   }
 
@@ -156,7 +156,8 @@ export class Engine {
     this.#leaving.delete(slot);
     slot.worker.onmessage = slot.worker.onerror = null;
     slot.worker.terminate();
-    slot.answered();
+    for (const answered of slot.asked.values()) answered();
+    this.#check();
   }
 
   /** @param {Job} job @returns {Book} */
@@ -183,7 +184,16 @@ export class Engine {
     slot.part = range ? ++this.#ids : 0;
     if (book && range) slot.books.set(slot.part, book);
     slot.worker.postMessage({ part: book && range && { id: slot.part, work: book.job, ...range } });
-    if (book && [...this.#slots].every(({ part }) => !part)) this.on.onexhausted?.(book.job);
+    this.#check();
+  }
+
+  /** Tell when nothing of the job is left, not even in the hands of a worker. */
+  #check() {
+    const book = this.#book;
+    if (!book || book.unused || book.left.length || !this.#running) return;
+    if ([...this.#slots, ...this.#leaving].some(({ books }) => [...books.values()].includes(book))) return;
+    this.search(null);
+    this.on.onexhausted?.(book.job);
   }
 
   /** Have as many workers as can hash now. */
@@ -202,7 +212,7 @@ export class Engine {
   #spawn() {
     const worker = new Worker(this.on.hasher, { type: "module" });
     /** @type {Slot} */
-    const slot = { worker, books: new Map(), part: 0, silent: 0, ready: false, answered() {} };
+    const slot = { worker, books: new Map(), part: 0, silent: 0, ready: false, asked: new Map() };
     this.#slots.add(slot);
     worker.onmessage = ({ data }) => this.#heard(slot, data);
     worker.onerror = (event) => {
@@ -216,7 +226,7 @@ export class Engine {
 
   /** @param {Slot} slot @param {any} data what hasher.js says */
   #heard(slot, data) {
-    const { id, left } = data;
+    const { id, left, answer } = data;
     slot.silent = 0;
     if (data.ready) {
       slot.ready = true;
@@ -231,7 +241,9 @@ export class Engine {
     if (left) slot.books.get(left.id)?.left.push({ start: left.start, count: left.count });
     if (left || data.done) slot.books.delete(left ? left.id : id);
     if (data.done && id === slot.part) this.#assign(slot);
-    if (left !== undefined || data.halted) slot.answered();
+    const idle = left && [...this.#slots].find(({ part }) => !part);
+    if (idle) this.#assign(idle);
+    slot.asked.get(answer)?.();
     if (data.failed) this.#lost(slot, data.failed);
   }
 

@@ -1,8 +1,9 @@
 // A hashing worker: searches a part of a job's nonces in slices of some 10 ms, rests in proportion, listens in between.
 //
-// It is sent {wasm, duty, run, part}, each when it changes; `part` is null or {id, work, start, count}. It answers a new
-// part with {left}, what was left of the one before, and run = false with {halted}. Unasked it sends {ready, problem},
-// {id, hashes}, {id, nonce, mix}, {id, done} and, when it gives up, {failed: Problem}.
+// It is sent {wasm, duty, run, part}, each when it changes; `part` is null or {id, work, start, count}. What was left of the
+// part before comes back as {left: {id, start, count}}. A message with {ask} is answered by {answer: ask} once all that was
+// to be said before has been. Unasked it sends {ready, problem}, {id, hashes}, {id, nonce, mix}, {id, done} and, when it
+// gives up, {failed: Problem}.
 
 import { EngineError, toProblem } from "../errors.js";
 import { openKernel } from "./kernel.js";
@@ -131,17 +132,14 @@ async function run() {
 port1.onmessage = () => wake();
 
 addEventListener("message", ({ data }) => {
+  tell();
   if ("part" in data) {
-    tell();
-    postMessage({ left: part ? { id: part.id, start: next, count: left } : told.part });
+    if (told.part) postMessage({ left: part ? { id: part.id, start: next, count: left } : told.part });
     part = null;
   }
   Object.assign(told, data);
   if ("duty" in data) owed = 0;
-  if (data.run === false) {
-    tell();
-    postMessage({ halted: true });
-  }
+  if (data.ask) postMessage({ answer: data.ask });
   wake();
   if (!busy) run();
 });
