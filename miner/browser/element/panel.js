@@ -131,7 +131,7 @@ export async function open(host) {
   async function controls() {
     if (show) return draw();
     show = () => {}; // once
-    await messages.load(assets, "controls");
+    await Promise.all([messages.load(assets, "controls"), host.sheet("controls.css")]);
     const made = (await import("./controls.js")).controls(messages, format, (limits) => void core.limits(limits).catch(() => {}));
     details.appendChild(made.node);
     show = made.show;
