@@ -24,6 +24,8 @@ HOSTS = ("shop.test", "donation.test")
 
 PATIENCE = 20.0
 """Seconds that a page has to become what a test waits for."""
+LOADING = 60.0
+"""Seconds that a page has to load."""
 
 
 class PageError(Exception):

@@ -11,7 +11,7 @@ import typing as t
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from browsers import HOSTS, PATIENCE, Browser, Fetched, Look, PageError, Profile, Tab
+from browsers import HOSTS, LOADING, Browser, Fetched, Look, PageError, Profile, Tab
 from cdp import BrowserGone, CdpError, Connection, Message, Session
 from tracing import Trace
 
@@ -256,7 +256,7 @@ class ChromiumTab(Tab):
         return str(frame["loaderId"])
 
     def _loaded(self) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LOADING
         while self._ask("return document.readyState") != "complete":
             if time.monotonic() > deadline:
                 raise PageError("the page does not finish loading")

@@ -14,7 +14,7 @@ import subprocess
 import time
 import typing as t
 
-from browsers import HOSTS, PATIENCE, Browser, Look, PageError, Profile, Tab
+from browsers import HOSTS, LOADING, PATIENCE, Browser, Look, PageError, Profile, Tab
 from marionette import Marionette, MarionetteError
 
 _PREFERENCES: dict[str, object] = {
@@ -189,7 +189,7 @@ class FirefoxTab(Tab):
             self._line()(command, **parameters)
         except MarionetteError as error:
             raise PageError(f"{command} {parameters}: {error}") from error
-        deadline = here + PATIENCE
+        deadline = here + LOADING
         while True:
             with contextlib.suppress(PageError):  # there is no document between two documents
                 left, state, address = self._ask(
