@@ -454,15 +454,13 @@ def test_words_bring_the_tickets_into_another_browser(
     assert site.unspent() == 3
 
 
-def test_a_wallet_moves_to_the_command_line_and_back(
+def test_a_wallet_mined_in_a_page_moves_to_the_command_line_and_back(
     open_profile: OpenProfile, demo_shop_site: DemoSite, anna: Person
 ) -> None:
     site, old, new = demo_shop_site, open_profile(), open_profile()
-    widget = at(old, site, "birches")
-    widget.agree()
-    assert_bought(old, widget, "birches")
     page = WalletPage(old, site)
-    page.receive(site.tickets(5), 5)
+    Widget(page.tab).agree()
+    page.has(5)  # what the page proposes to earn
     words = page.words()
     site.publish_spent_at_once()
     restored = anna.run("wallet", "restore", "--site", site.url, stdin=words + "\n")
