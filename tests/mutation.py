@@ -18,7 +18,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).parent.parent
-NEEDED = ("flask_ticketminer", "miner", "tests", "docs", "pyproject.toml", "setup.cfg", "README.md")
+NEEDED = (
+    *("flask_ticketminer", "miner", "demo_donation", "demo_shop", "tests", "docs"),
+    *("pyproject.toml", "setup.cfg", "README.md"),
+)
 """What the copy holds."""
 TIME_LIMIT = 120
 """Seconds for the tests of one mutant."""
