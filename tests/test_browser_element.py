@@ -13,8 +13,7 @@ from browsers import DESKTOP, Browser, Profile, Tab
 from visits import Widget, said
 
 from flask_ticketminer.lean import lean_json, lean_script, lean_sheet
-from tests.browser_preview.serve import BROWSER, server
-from tests.browser_preview.shots import states
+from tests.browser_preview.serve import BROWSER, server, states
 
 TYPES = (BROWSER / "types.d.ts").read_text()
 STATES = states()

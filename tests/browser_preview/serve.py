@@ -7,6 +7,7 @@ is in every address; some states are faults of the server, made here. All pages 
 from __future__ import annotations
 
 import json
+import re
 import sys
 import typing as t
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -103,6 +104,12 @@ class Server(ThreadingHTTPServer):
         """Say nothing of browsers that went away."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
+
+
+def states() -> list[str]:
+    """Return the names in states.js, in their order."""
+    text = (HERE / "states.js").read_text("utf-8")
+    return re.findall(r'^  "([a-z-]+)": ', text.partition("export const STATES")[2], re.MULTILINE)
 
 
 def server(port: int = 0) -> ThreadingHTTPServer:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser_preview.serve import HERE, server
+from tests.browser_preview.serve import server, states
 
 CHROMIUM = "/usr/bin/chromium"
 WIDTHS = {"desktop": 1280, "phone": 390}
 SCHEMES = ("light", "dark")
-
-
-def states() -> list[str]:
-    """Return the names in states.js, in their order."""
-    text = (HERE / "states.js").read_text("utf-8")
-    return re.findall(r'^  "([a-z-]+)": ', text.partition("export const STATES")[2], re.MULTILINE)
 
 
 def take(browser: Browser, base: str, folder: Path, names: list[str], extra: str = "") -> list[str]:
