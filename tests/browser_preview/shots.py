@@ -13,6 +13,9 @@ from tests.browser_preview.serve import server, states
 CHROMIUM = "/usr/bin/chromium"
 WIDTHS = {"desktop": 1280, "phone": 390}
 SCHEMES = ("light", "dark")
+SETTLED = (
+    "!document.querySelector('ticket-miner').shadowRoot.querySelector('.opening, .loading, section[hidden]')"
+)
 
 
 def take(browser: Browser, base: str, folder: Path, names: list[str], extra: str = "") -> list[str]:
@@ -27,6 +30,8 @@ def take(browser: Browser, base: str, folder: Path, names: list[str], extra: str
                 page.goto(f"{base}/?state={name}&nav=no{extra}")
                 if name not in ("wordless",):
                     page.locator("html[data-ready=yes]").wait_for(state="attached", timeout=10_000)
+                if name not in ("wordless", "loading"):
+                    page.wait_for_function(SETTLED)
                 page.wait_for_timeout(500)
                 page.screenshot(path=folder / f"{name}-{scheme}-{place}.png", full_page=True)
                 page.close()
