@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import inpage, kernels, server
+from benchmarks import inpage, kernels, server, visit
 
-BENCHMARKS = {"kernels": kernels.main, "page": inpage.main, "server": server.main}
+BENCHMARKS = {"kernels": kernels.main, "page": inpage.main, "server": server.main, "visit": visit.main}
 
 
 def main() -> int:
