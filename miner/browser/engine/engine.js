@@ -11,14 +11,14 @@ import { EngineError, toProblem } from "../errors.js";
  */
 
 /**
- * A worker. `books`: of each part that it holds; `part`: what it searches, 0 for nothing; `silent`: ticks since it said
- * anything; `asked`: called when it answers, or ends.
+ * A worker. `books`: of each part that it holds; `part`: what it searches, 0 for nothing; `ready`: whether it has begun
+ * with it; `silent`: ticks since it said anything; `asked`: called when it answers, or ends.
  * @typedef {{
  *   worker: Worker, books: Map<number, Book>, part: number, silent: number, ready: boolean, asked: Map<number, () => void>,
  * }} Slot
  */
 
-const TICK = 250, HALT = 50, RETIRE = 5000; // milliseconds
+const TICK = 250, HALT = 50, PATIENCE = 5000; // milliseconds
 const WINDOW = 10, ENOUGH = 1; // seconds over which the rate is taken, and the least of them
 const SILENCE = 120; // ticks, after which a worker counts as lost
 const LOSSES = 3;
@@ -106,7 +106,9 @@ export class Engine {
   async halt() {
     if (!this.#running) return;
     this.#stop();
-    await Promise.all([...this.#slots].map((slot) => this.#ask(slot, { run: false }, HALT)));
+    // Who is late with a kernel in place gets no processor, and so does not hash either. Others may be building a cache.
+    const halted = [...this.#slots].map((slot) => this.#ask(slot, { run: false }, slot.ready ? PATIENCE : HALT));
+    await Promise.all(halted);
     this.#report();
     if (!this.#running) this.#at = 0;
     this.#fill();
@@ -134,7 +136,7 @@ export class Engine {
   }
 
   /**
-   * Tell `slot` what it answers, and end it when that takes longer than `patience`, as where it builds a cache.
+   * Tell `slot` what it answers, and end it when that takes longer than `patience`.
    * @param {Slot} slot @param {object} message @param {number} patience
    */
   #ask(slot, message, patience) {
@@ -182,6 +184,7 @@ export class Engine {
       book.unused--;
     }
     slot.part = range ? ++this.#ids : 0;
+    slot.ready = false;
     if (book && range) slot.books.set(slot.part, book);
     slot.worker.postMessage({ part: book && range && { id: slot.part, work: book.job, ...range } });
     this.#check();
@@ -204,7 +207,7 @@ export class Engine {
     for (const slot of [...this.#slots].slice(count)) {
       this.#slots.delete(slot);
       this.#leaving.add(slot);
-      this.#ask(slot, { part: null }, RETIRE).then(() => this.#drop(slot));
+      this.#ask(slot, { part: null }, PATIENCE).then(() => this.#drop(slot));
     }
     while (this.#slots.size < count) this.#spawn();
   }
