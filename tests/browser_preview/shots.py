@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
@@ -31,7 +32,9 @@ def take(browser: Browser, base: str, folder: Path, names: list[str], extra: str
                 if name not in ("wordless",):
                     page.locator("html[data-ready=yes]").wait_for(state="attached", timeout=10_000)
                 if name not in ("wordless", "loading"):
-                    page.wait_for_function(SETTLED)
+                    deadline = time.monotonic() + 20  # the page's policy forbids playwright to wait by itself
+                    while not page.evaluate(SETTLED) and time.monotonic() < deadline:
+                        page.wait_for_timeout(50)
                 page.wait_for_timeout(500)
                 page.screenshot(path=folder / f"{name}-{scheme}-{place}.png", full_page=True)
                 page.close()
