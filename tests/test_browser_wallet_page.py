@@ -551,6 +551,10 @@ def test_a_large_gift_has_no_code_that_no_camera_reads(visit: Visit) -> None:
     page.answer("gift.make", n=47)
     page.see("gift.no-qr")
     assert not page.tab.has(".ticketminer-qr")
+    page.answer("dialog.done")
+    page.see("gift.close-lost", n=47)
+    page.answer("gift.leave-lost")
+    page.no_dialog()
 
 
 def test_a_gift_is_taken_over_from_text_or_link(visit: Visit) -> None:

@@ -159,7 +159,7 @@ function handOver(context, dialog, n, { text, code }) {
       h(
         "div",
         { class: "ticketminer-short" },
-        h("p", null, t("gift.close-sure", { n })),
+        h("p", null, t(code ? "gift.close-sure" : "gift.close-lost", { n })),
         actions(
           button(
             t("gift.stay"),
@@ -170,7 +170,7 @@ function handOver(context, dialog, n, { text, code }) {
             "main",
           ),
           button(
-            t("gift.leave"),
+            t(code ? "gift.leave" : "gift.leave-lost"),
             () => {
               kept = true;
               dialog.dismiss();
