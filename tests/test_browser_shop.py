@@ -160,17 +160,38 @@ def test_two_tabs_do_not_pay_with_the_same_tickets(profile: Profile, demo_shop_s
         widget.tab.show()
         widget.press("have")
         widget.see("act.pay", n=2)
-    hold = site.hold("POST /ticketminer/redeem", answered=False)
+    redeem = "POST /ticketminer/redeem"
+    hold, asked = site.hold(redeem, answered=False), site.asked(redeem)
     first.tab.show()
     first.press("act.pay", n=2)
     hold.wait()
     second.tab.show()
     second.press("act.pay", n=2)
-    site.wait_asked(
-        "POST /ticketminer/redeem"
-    )  # the same payment once more, which is how the second tab frees its tickets
+    site.wait_asked(redeem, asked + 1)  # the same payment once more, which frees the second tab's tickets
     hold.release()
     first.see("paid")
+    second.see("paid")
+    assert (site.paid(), site.unspent()) == (2, 0)
+
+
+def test_a_tab_whose_tickets_just_paid_for_the_same_in_another_tab_opens_it(
+    profile: Profile, demo_shop_site: DemoSite
+) -> None:
+    site = demo_shop_site
+    fund(profile, site, 2)
+    first, second = at(profile, site), at(profile, site)
+    for widget in (first, second):
+        widget.tab.show()
+        widget.press("have")
+        widget.see("act.pay", n=2)
+    price = site.hold("HEAD /pictures/estuary/original", answered=True)
+    second.press("act.pay", n=2)
+    price.wait()
+    first.tab.show()
+    first.press("act.pay", n=2)
+    first.see("paid")
+    price.release()  # what it says is outdated
+    second.tab.show()
     second.see("paid")
     assert (site.paid(), site.unspent()) == (2, 0)
 

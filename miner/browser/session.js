@@ -303,8 +303,7 @@ export class Session {
     this.board.show({ phase: "paying", problem: null });
     try {
       const challenge = this.#paid.has(`GET ${resource}`) ? null : await this.client.challenge(resource);
-      const nothing = { location: resource, amount: 0, change: 0, reference: "" };
-      const paid = challenge ? await this.client.pay(challenge, resource, most) : nothing;
+      const paid = await this.client.pay(challenge, resource, most);
       this.#arrived(paid.location);
       return paid;
     } catch (error) {

@@ -1,7 +1,7 @@
 // Paying for what the site asks tickets for. Contracts: ./types.d.ts.
 
 import { toBase64url } from "../bytes.js";
-import { ForeignRequest, PaymentFailed } from "../errors.js";
+import { ForeignRequest, NotEnoughTickets, PaymentFailed } from "../errors.js";
 import { choose } from "../wallet/selection.js";
 import { isOk, loaded, nonsense, printable, read, refusal } from "./answers.js";
 import { receiptIn, settleChange } from "./booking.js";
@@ -41,17 +41,24 @@ export async function findPrice(talk, resource) {
 export async function pay(talk, challenge, resource, most, label = "paid") {
   const location = pageOf(talk, resource);
   const named = `GET ${location}`;
-  let request = (await talk.wallet.unanswered()).find((open) => open.kind === "payment" && open.resource === named);
+  const open = { location, amount: 0, change: 0, reference: "" };
+  let request = (await talk.wallet.unanswered()).find(({ kind, resource }) => kind === "payment" && resource === named);
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     if (!request) {
       if (challenge?.expires && challenge.expires <= talk.now()) challenge = await findPrice(talk, location);
-      if (!challenge) return { location, amount: 0, change: 0, reference: "" };
+      if (!challenge) return open;
       const { amount, redeem: path } = challenge;
       if (amount > most) {
         const message = `This costs ${amount} tickets now, not ${most}. Nothing was paid; agree to the new price.`;
         throw new PaymentFailed(message, { code: "price-changed", values: { amount, most } });
       }
-      request = await prepare(talk, challenge, { kind: "payment", path, amount, resource: named, label });
+      try {
+        request = await prepare(talk, challenge, { kind: "payment", path, amount, resource: named, label });
+      } catch (error) {
+        // The tickets may have just paid for this very thing in another tab.
+        if (!(error instanceof NotEnoughTickets) || (await findPrice(talk, location))) throw error;
+        return open;
+      }
     }
     const members = await redeem(talk, request);
     if (members) {
