@@ -531,7 +531,8 @@ def test_a_gift_is_not_closed_by_mistake(visit: Visit) -> None:
     page.tab.fill(f"{DIALOG} input", "3")
     page.answer("gift.make", n=3)
     page.see("gift.ready-title", n=3)
-    page.tab.press("Escape", "Escape", "Escape")  # of several without anything between, Chromium lets a page prevent one
+    # Of several without anything between, Chromium lets a page prevent one.
+    page.tab.press("Escape", "Escape", "Escape")
     page.see("gift.close-sure", n=3)
     assert page.tab.focused() == f'button "{said("wallet.gift.stay")}"'
     page.answer("gift.stay")
