@@ -17,6 +17,7 @@ from benchmarks import peers
 from benchmarks.kernels import rows
 from benchmarks.peers import Peer, PeerError, last_rate, parse_peer
 from benchmarks.results import Result, median_ratio, percentile
+from benchmarks.visit import Visit, results
 from miner.pow import compiled
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -108,6 +109,24 @@ def test_a_page_is_compared_with_node(browser: str) -> None:
         ("scrypt/page-javascript", "page"),
     }
     assert min(found.values()) > 0
+
+
+def test_a_visit_is_compared_with_the_work_that_it_takes() -> None:
+    reason = browsers.absent("chromium")
+    if reason is not None:
+        missing(reason)
+    done = run("visit", "--runs", "1", "--effort", "64", "--json")
+    assert done.returncode == 0, done.stderr
+    found = {(row["name"], row["reference"]): row["ratio"] for row in json.loads(done.stdout)["results"]}
+    assert set(found) == {("visit/expected", "expected-hashes"), ("visit/tried", "tried-hashes")}
+    assert min(found.values()) > 0
+
+
+def test_a_visits_ratios_are_medians_of_the_runs() -> None:
+    lucky, slow, unlucky = Visit(4.0, 100, 300, 50), Visit(10.0, 300, 300, 50), Visit(20.0, 900, 300, 50)
+    expected, tried = results([lucky, slow, unlucky])
+    assert (expected.value, tried.value) == (10.0, 10.0)
+    assert (expected.ratio, tried.ratio) == (0.6, 0.6)
 
 
 def test_a_benchmark_of_an_unknown_algorithm_names_those_there_are() -> None:
