@@ -84,10 +84,10 @@ async function lease(name, signal, hold) {
     if (asking) return;
     asking = true;
     clearTimeout(timer);
-    const until = Date.now() + LEASE;
-    // One that ends later than any lease can was written by another clock.
     mine = await change(name, (row) => {
-      const free = !row || row.owner === owner || row.until < until - LEASE || row.until > until;
+      const until = Date.now() + LEASE;
+      // One that ends much later than any lease can was written by another clock.
+      const free = !row || row.owner === owner || row.until < until - LEASE || row.until > until + RENEW;
       return free && { owner, until };
     });
     asking = false;
