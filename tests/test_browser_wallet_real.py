@@ -33,7 +33,7 @@ def link_to(page: WalletPage, tickets: int) -> str:
     page.tab.see(said("wallet.gift.ready-title", n=tickets), DIALOG, 30)
     link = page.tab.value(f"{DIALOG} input")
     page.press("wallet.dialog.done")
-    page.press("wallet.gift.leave")
+    page.press("wallet.gift.leave-lost")
     return link
 
 
