@@ -145,6 +145,11 @@ def _refused(
 
 def _redeem_form(site: Site) -> Response:
     """Spend what a visitor pasted, and go on to the page (303), or show the 402 page again with the reason."""
+    # The answer sets a cookie: sent by a page of others, an old payment would take the place of the visitor's own pass.
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise MalformedRequest(
+            "The form was sent by a page of another site: open the page here and pay there."
+        )
     challenge = _form_challenge(site, request.form.get("challenge", ""))
     try:
         credential = _form_credential(site, challenge, request.form.get("tickets", ""))
