@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from flask import Flask, Response, request
+from flask import Response, request
 from markupsafe import Markup
 
 from flask_ticketminer.assets import BANNER
@@ -14,7 +14,7 @@ from flask_ticketminer.forsale import Gate
 from flask_ticketminer.gate import gated
 from flask_ticketminer.pages import page, part
 from flask_ticketminer.site import current_site
-from flask_ticketminer.widget import attributes, first
+from flask_ticketminer.widget import attributes
 from miner.tokens import CodecError, parse_amount
 
 STYLES = ("large-coffee", "large-lightbulb", "small-blue", "small-coffee")
@@ -70,7 +70,7 @@ def donate_banner(fund: str | None = None, style: str = "large-coffee", **texts:
         "ticketminer/donate_banner.html",
         lang=lang,
         miner=attributes(site, "donate", 0, None, name, lang) if offered else None,
-        script=site.asset_url(BANNER) if offered and first(BANNER) else None,
+        script=site.asset_url(BANNER) if offered else None,
         nonce=texts.get("nonce"),
         style=style,
         fund=name,
@@ -88,9 +88,3 @@ def donated(fund: str | None = None) -> int | str:
     site = current_site()
     total = site.funds.total(site.fund(fund)[0])
     return "–" if total is None else total
-
-
-def register_donations(app: Flask) -> None:
-    """Make the template functions known to `app`."""
-    # Not as globals of app.jinja_env: touching that would freeze the host's Jinja options.
-    app.context_processor(lambda: {"ticketminer_donate": donate_banner, "ticketminer_donated": donated})

@@ -13,7 +13,6 @@ from flask_ticketminer.blueprints.keys import directory
 from flask_ticketminer.clock import Clock
 from flask_ticketminer.config import Settings, read_settings, uncompiled
 from flask_ticketminer.database import Database
-from flask_ticketminer.donations import register_donations
 from flask_ticketminer.errors import ConfigurationError, UngatedView
 from flask_ticketminer.forks import Shared
 from flask_ticketminer.forsale import Gate, Price
@@ -26,18 +25,19 @@ from flask_ticketminer.pages import register_pages
 from flask_ticketminer.paywall import mark_gated
 from flask_ticketminer.site import Site
 from flask_ticketminer.tables import define_tables
+from flask_ticketminer.templating import register_functions, register_globals
 from flask_ticketminer.transport import is_local_name
-from flask_ticketminer.widget import register_widget
 
 if t.TYPE_CHECKING:
     from datetime import timedelta
 
+    from babel import Locale
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from flask_sqlalchemy import SQLAlchemy
     from sqlalchemy import Engine, MetaData
 
 PaywallCallback = t.Callable[..., t.Any]
-LanguageCallback = t.Callable[[], str | None]
+LanguageCallback = t.Callable[[], "str | Locale | None"]
 
 
 class TicketMiner:
@@ -101,8 +101,7 @@ class TicketMiner:
         app.register_blueprint(blueprint)
         app.add_url_rule(WELL_KNOWN, "ticketminer.well_known", directory)
         register_pages(app)
-        register_donations(app)
-        register_widget(app)
+        register_functions(app)
         # The first registered runs last.
         app.after_request_funcs.setdefault(None, []).insert(0, mark_gated)
         app.after_request(_tidy_after)
@@ -122,8 +121,8 @@ class TicketMiner:
     def language_selector(self, callback: LanguageCallback) -> LanguageCallback:
         """Let `callback` choose the language of our pages for the current request; used as a decorator.
 
-        It returns a language tag such as ``de``; None, or a language that there is not, leaves it to ``TICKETMINER_LANGUAGE``
-        and the visitor's browser.
+        It returns a language tag such as ``de``, or a :class:`babel.Locale`, as Flask-Babel's ``get_locale`` does. None, or a
+        language that there is not, leaves it to ``TICKETMINER_LANGUAGE`` and the visitor's browser.
         """
         self.language_callback = callback
         return callback
@@ -201,6 +200,7 @@ class _FirstRequest(Shared):
     def finish(self) -> None:
         app = self.site.app
         _exempt_from_csrf(app)  # again, for a protection that was set up after us
+        register_globals(app)
         # "flask ticketminer routes" finishes the set-up outside a request.
         remote = has_request_context() and not is_local_name(request.host)
         if self.site.settings.site_name == "localhost" and remote and not (app.debug or app.testing):
@@ -229,9 +229,7 @@ class _FirstRequest(Shared):
 
     def _refuse_subdomains(self, endpoint: str) -> None:
         """Refuse a gate where our endpoints cannot be reached: its 402 would name addresses that are not there."""
-        rules = self.site.app.url_map.iter_rules
-        ours = {rule.subdomain for rule in rules("ticketminer.redeem.redeem")}
-        if any(rule.subdomain not in ours for rule in rules(endpoint)):
+        if not all(self.site.stands_beside(rule) for rule in self.site.app.url_map.iter_rules(endpoint)):
             raise ConfigurationError(
                 f"The gated view of {endpoint!r} stands on a subdomain, where {self.site.settings.url_prefix}/… does not "
                 "exist, so it could not be paid for. Gate routes of the main host only."

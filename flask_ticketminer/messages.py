@@ -115,7 +115,7 @@ def _choose(known: tuple[str, ...], lang: str | None) -> str:
     site = current_site()
     callback = site.extension.language_callback if has_request_context() else None
     for wanted in (lang, callback() if callback and not lang else None, site.settings.language):
-        found = None if wanted is None else LanguageAccept([(wanted, 1)]).best_match(known)
+        found = None if wanted is None else LanguageAccept([(str(wanted), 1)]).best_match(known)
         if found is not None:
             return found
     if not has_request_context():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typing as t
 
-from flask import Flask, Response, g, has_request_context, make_response, render_template
+from flask import Flask, Response, g, has_request_context, make_response, render_template, request
 from markupsafe import Markup
 
+from flask_ticketminer.errors import ConfigurationError
 from flask_ticketminer.messages import depends_on_browser, messages
 from flask_ticketminer.policy import protect
 from flask_ticketminer.site import current_site
@@ -29,7 +30,14 @@ def part(template: str, *, lang: str | None = None, **context: t.Any) -> Markup:
     """Return a piece of a page of the host, which will then point to the service document.
 
     :param lang: the language of the piece, if it is not the visitor's.
+    :raises ConfigurationError: the page is on a subdomain, where nothing of ours would answer.
     """
+    site = current_site()
+    if request.url_rule is not None and not site.stands_beside(request.url_rule):
+        raise ConfigurationError(
+            f"The page of {request.endpoint!r} stands on a subdomain, where {site.settings.url_prefix}/… does not exist, so "
+            "nobody could mine or give there. Put the widget and the banners on pages of the main host."
+        )
     g._ticketminer_embedded = True
     return Markup(render_template(template, message=messages(lang), **context))  # noqa: S704 - our own, autoescaped
 

@@ -7,7 +7,7 @@ import typing as t
 
 from flask import Flask, current_app
 from itsdangerous import URLSafeSerializer
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import MapAdapter, Rule
 
 from flask_ticketminer.assets import current_assets
 from flask_ticketminer.binding import mounted
@@ -136,6 +136,11 @@ class Site(Shared):
     def passes(self) -> URLSafeSerializer:
         """Signs passes. Sites that share a ``SECRET_KEY`` do not open each other's pages."""
         return self.secrets.serializer(f"pass {self.settings.site_name}")
+
+    def stands_beside(self, rule: Rule) -> bool:
+        """Return whether our endpoints are found where `rule` is: not on a subdomain."""
+        ours = self.app.url_map.iter_rules("ticketminer.redeem.redeem")
+        return any(own.subdomain == rule.subdomain for own in ours)
 
     def url(self, path: str = "/") -> str:
         """Return the path-absolute URL of one of our endpoints, with the mount point of the current request."""

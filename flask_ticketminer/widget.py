@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from flask import Flask, request
+from flask import request
 from markupsafe import Markup
 
 from flask_ticketminer.assets import ELEMENT
@@ -15,9 +15,6 @@ from flask_ticketminer.wording import shell_word
 from miner.tokens import MAX_AMOUNT
 
 MODES = ("pay", "donate", "tickets")
-
-_LOADED = "ticketminer.scripts"
-"""Where the WSGI environment notes the scripts that the page loads already."""
 
 
 def widget(
@@ -32,7 +29,7 @@ def widget(
 ) -> Markup:
     """Return the element that mines and pays: ``{{ ticketminer_widget(price=3, resource=url_for("report")) }}``.
 
-    :param price: tickets: what `resource` costs, how many to give (0: until the visitor stops), or how many to earn.
+    :param price: tickets: what `resource` costs, how many to give (0: until the visitor stops), or how many to have.
         A donation may leave it to the fund.
     :param resource: path and query of the gated page that the tickets open.
     :param fund: what a donation goes to; None is the site itself.
@@ -66,7 +63,7 @@ def widget(
         "ticketminer/widget.html",
         lang=lang,
         attributes=attributes(site, mode, amount, resource, name, lang) if offered else None,
-        script=site.asset_url(ELEMENT) if offered and first(ELEMENT) else None,
+        script=site.asset_url(ELEMENT) if offered else None,
         nonce=nonce,
         mode=mode,
         amount=amount,
@@ -76,12 +73,6 @@ def widget(
         wallet_url=site.url("/wallet"),
         below=below,
     )
-
-
-def register_widget(app: Flask) -> None:
-    """Make the template function known to `app`."""
-    # Not as a global of app.jinja_env: touching that would freeze the host's Jinja options.
-    app.context_processor(lambda: {"ticketminer_widget": widget})
 
 
 def attributes(
@@ -120,11 +111,3 @@ def _command(site: Site, mode: str, amount: int, resource: str | None, fund: str
         if amount
         else f"ticketminer mine {service} --donate{to_fund}"
     )
-
-
-def first(script: str) -> bool:
-    """Return whether the current page does not load `script` yet."""
-    loaded = request.environ.setdefault(_LOADED, set())
-    new = script not in loaded
-    loaded.add(script)
-    return new

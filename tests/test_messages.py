@@ -274,15 +274,16 @@ def test_a_language_that_there_is_not_is_refused(make_host: MakeHost, german_and
 
 
 @pytest.mark.parametrize(
-    ("chosen", "language"), [("de", "de"), ("de-AT", "de"), ("tlh", "ar"), (None, "ar"), ("", "ar")]
+    ("chosen", "language"),
+    [("de", "de"), ("de-AT", "de"), (Locale("de", "AT"), "de"), ("tlh", "ar"), (None, "ar"), ("", "ar")],
 )
 def test_a_function_of_the_host_chooses_for_each_request(
-    make_host: MakeHost, german_and_arabic: None, chosen: str | None, language: str
+    make_host: MakeHost, german_and_arabic: None, chosen: str | Locale | None, language: str
 ) -> None:
     def setup(app: Flask) -> None:
         assert TicketMiner(app).language_selector(choose) is choose
 
-    def choose() -> str | None:
+    def choose() -> str | Locale | None:
         return chosen
 
     app = make_host(setup)

@@ -9,11 +9,12 @@ import typing as t
 import pytest
 from flask import Flask, render_template_string
 from hosts import MakeHost, gate
+from jinja2 import DictLoader
 from pasting import NAVIGATION
 from visitor import cause
 
 from flask_ticketminer import TicketMiner
-from flask_ticketminer.errors import UnknownFund
+from flask_ticketminer.errors import ConfigurationError, UnknownFund
 
 FUNDS = {"articles": {"title": "Art & <articles>", "minimum": 2, "default": 7}}
 
@@ -70,15 +71,50 @@ def test_addresses_follow_prefix_and_mount_point(make_host: MakeHost) -> None:
         assert found[name].startswith(f"/mounted/pay{path}")
 
 
-def test_the_script_is_loaded_once_a_page(app: Flask) -> None:
-    app.add_url_rule(
-        "/two",
-        "two",
-        lambda: render_template_string("{{ ticketminer_widget(1) }}{{ ticketminer_widget(2) }}"),
-    )
-    for _ in range(2):
-        page = app.test_client().get("/two").text
-        assert (page.count("<script"), page.count("<ticket-miner")) == (1, 2)
+def test_each_element_names_its_script(app: Flask) -> None:
+    """A browser runs a module once a page. A page drawn anew, or put together from cached pieces, misses none."""
+    with app.test_request_context():
+        pieces = [render_template_string("{{ ticketminer_widget(1) }}") for _ in range(2)]
+    assert pieces[0] == pieces[1]
+    assert pieces[0].count("<script") == pieces[0].count("<ticket-miner") == 1
+
+
+@pytest.mark.parametrize("call", ["ticketminer_widget(1)", "ticketminer_donate()", "ticketminer_donated()"])
+def test_imported_macros_know_the_functions(make_host: MakeHost, call: str) -> None:
+    app = make_host()
+    app.jinja_loader = DictLoader({"own.html": f"{{% macro shown() %}}{{{{ {call} }}}}{{% endmacro %}}"})
+    page = f"{{% import 'own.html' as own %}}{{{{ own.shown() }}}}<hr>{{{{ {call} }}}}"
+    app.add_url_rule("/page", "page", lambda: render_template_string(page))
+    by_macro, here = app.test_client().get("/page").text.split("<hr>")
+    assert by_macro == here
+
+
+def test_a_function_of_the_host_with_the_same_name_stands(make_host: MakeHost) -> None:
+    app = make_host()
+    app.add_template_global(lambda: "mine", "ticketminer_donated")
+    app.test_client().get("/")
+    assert app.jinja_env.globals["ticketminer_donated"]() == "mine"
+
+
+@pytest.mark.parametrize("call", ["ticketminer_widget(1)", "ticketminer_donate()"])
+def test_on_a_subdomain_where_nothing_answers_it_is_refused(make_host: MakeHost, call: str) -> None:
+    def setup(app: Flask) -> None:
+        app.subdomain_matching = True
+        app.config["SERVER_NAME"] = "shop.example"
+        TicketMiner(app)
+
+    app = make_host(setup)
+    for subdomain in ("", "blog"):
+        app.add_url_rule(
+            "/page",
+            f"page-{subdomain}",
+            lambda: render_template_string(f"{{{{ {call} }}}}"),
+            subdomain=subdomain,
+        )
+    visitor = app.test_client()
+    assert visitor.get("/page", base_url="https://shop.example").status_code == 200
+    with pytest.raises(ConfigurationError, match=r"page-blog.*the main host"):
+        visitor.get("/page", base_url="https://blog.shop.example")
 
 
 def test_a_nonce_is_passed_on(app: Flask) -> None:
