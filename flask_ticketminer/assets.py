@@ -8,12 +8,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import threading
 import typing as t
 from dataclasses import dataclass
 from importlib.resources import files
 
 from flask import current_app
 
+from flask_ticketminer.forks import Shared
 from flask_ticketminer.lean import lean_json, lean_script, lean_sheet
 
 if t.TYPE_CHECKING:
@@ -56,9 +58,21 @@ class Assets:
     files: t.Mapping[str, Asset]
 
 
+class _Reading(Shared):
+    """Lets one thread read, which takes some tenths of a second, while the others wait for what it finds."""
+
+    def _begin_process(self) -> None:
+        self.lock = threading.Lock()
+
+
+_reading = _Reading()
+
+
 def current_assets() -> Assets:
     """Return the files, lean and read once a process; in debug mode as they are, and again whenever one has changed."""
-    return _read(_state() if current_app.debug else None)
+    state = _state() if current_app.debug else None
+    with _reading.lock:
+        return _read(state)
 
 
 def languages() -> tuple[str, ...]:

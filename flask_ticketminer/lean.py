@@ -11,8 +11,11 @@ _TOKEN = re.compile(
       | (?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
       | (?P<word>[\w$]+)
       | (?P<space>\s+)
-      | (?P<sign>.)""",
+      | (?P<sign>[^\w$\s/"'`{}]+|.)""",
     re.VERBOSE | re.DOTALL,
+)
+_SHEET_TOKEN = re.compile(
+    r"""(?P<comment>/\*.*?\*/)|(?P<text>"[^"]*"|'[^']*')|(?P<space>\s+)|(?P<sign>[^\s"'/]+|.)""", re.DOTALL
 )
 _REGEX = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/\w*")
 _TEMPLATE = re.compile(r"(?:[^`\\$]|\\.|\$(?!\{))*", re.DOTALL)
@@ -58,9 +61,7 @@ def _lean(tokens: t.Iterable[tuple[str, str]]) -> t.Iterator[str]:
 
 
 def _sheet_tokens(source: str) -> t.Iterator[tuple[str, str]]:
-    for match in re.finditer(
-        r"(?P<comment>/\*.*?\*/)|(?P<text>\"[^\"]*\")|(?P<space>\s+)|(?P<sign>.)", source, re.DOTALL
-    ):
+    for match in _SHEET_TOKEN.finditer(source):
         yield t.cast(str, match.lastgroup), match[0]
 
 

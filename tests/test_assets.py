@@ -6,7 +6,10 @@ import hashlib
 import os
 import pathlib
 import re
+import threading
+import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
@@ -155,6 +158,26 @@ def test_a_change_is_seen_in_debug_mode_only(make_host: MakeHost, folder: pathli
     assert get(debugged, "one.js").text == "export const n = 2;\n"
     assert get(served, "one.js").data == before[1].data
     assert get(debugged, "one.js").request.path != before[0].request.path
+
+
+@pytest.mark.usefixtures("reading")
+def test_threads_wait_for_the_one_that_reads(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = []
+
+    def words() -> bytes:
+        readers.append(threading.get_ident())
+        time.sleep(0.1)
+        return b"abandon\n"
+
+    def read() -> Assets:
+        with app.app_context():
+            return current_assets()
+
+    monkeypatch.setattr(module, "_words", words)
+    with ThreadPoolExecutor(4) as threads:
+        found = [thread.result() for thread in [threads.submit(read) for _ in range(4)]]
+    assert len(readers) == 1
+    assert all(assets is found[0] for assets in found)
 
 
 @pytest.mark.usefixtures("reading")

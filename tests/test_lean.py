@@ -56,8 +56,8 @@ def test_another_program_is_told_apart(tmp_path: Path) -> None:
 
 
 def test_sheets_and_sentences_shrink() -> None:
-    sheet = '/* why */\n.a {\n  content: "/*  */";\n}\n'
-    assert lean_sheet(sheet) == '.a {\ncontent: "/*  */";\n}\n'
+    sheet = """/* why */\n.a {\n  content: "/*  */" '"  ';\n}\n"""
+    assert lean_sheet(sheet) == """.a {\ncontent: "/*  */" '"  ';\n}\n"""
     assert lean_json(json.dumps({"ä": [1, 2]}, indent=2)) == '{"ä":[1,2]}'
 
 
