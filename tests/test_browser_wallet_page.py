@@ -365,7 +365,9 @@ def test_what_the_core_refuses_is_said_and_can_be_repeated(visit: Visit) -> None
     page.see("error.busy", f"{DIALOG} [role=alert]")
     page.answer("donate.give", n=5)
     page.called("donate", 2)
-    page.see("donate.thank-you", DIALOG)
+    page.tab.wait_for(
+        "document.querySelector('dialog:not([data-busy])') !== null"
+    )  # it stays open until it is answered
     page.tab.press("Escape")
     page.no_dialog()
 
