@@ -6,8 +6,8 @@ import pathlib
 from collections.abc import Callable
 
 from browsers import Profile
-from demo_sites import DemoSite
-from visits import DIALOG, WalletPage, Widget, said
+from demo_sites import DemoSite, DemoSites
+from visits import DIALOG, WalletPage, Widget, original, said
 
 from miner import SiteClient, Wallet
 from miner.transport import open_http
@@ -74,6 +74,23 @@ def test_tickets_go_from_browser_to_browser_by_a_link(
     late.see(said("wallet.error.gift-spent"), f"{DIALOG} [role=alert]", 30)
     assert site.asked("GET /ticketminer/wallet") >= 3
     assert not any("receive" in seen.line + seen.query for seen in site.seen)
+
+
+def test_where_pages_do_not_mine_the_wallet_still_spends(profile: Profile, demos: DemoSites) -> None:
+    site = demos.shop(TICKETMINER_WIDGET=False)
+    page = WalletPage(profile, site)
+    assert not page.tab.has("main >>> button", "=" + said("wallet.empty.earn"))
+    page.receive(site.tickets(2), 2)
+    page.has(2)
+    assert (page.tab.has("ticket-miner"), page.tab.has("nav a", said("wallet.nav.earn"))) == (False, False)
+    for picture, price in (("birches", 3), ("estuary", 2)):
+        tab = profile.tab(f"{site.url}/ticketminer/wallet#pay=/pictures/{picture}/original")
+        tab.see(said("wallet.tickets", n=price), DIALOG, 30)
+        assert tab.has(f"{DIALOG} button", "=" + said("wallet.purchase.pay", n=price)) == (price == 2)
+        assert not tab.has(f"{DIALOG} button", "=" + said("wallet.purchase.mine", n=1))
+    tab.click(f"{DIALOG} button", "=" + said("wallet.purchase.pay", n=2))
+    assert profile.downloaded().read_bytes() == original("estuary")
+    assert site.asked("GET *element/element.js") == 0
 
 
 def test_a_deleted_wallet_comes_back_from_its_words(profile: Profile, demo_donation_site: DemoSite) -> None:

@@ -64,7 +64,7 @@ export function balance(context, earn) {
       write(ends, end ? t("balance.ends", { n: end.amount, when: locale.away(end.at), day: locale.day(end.at) }) : "");
       write(pending, view.pending ? t("balance.pending", { n: view.pending }) : "");
       const kind = n ? "some" : "none";
-      if (kind !== was) put(buttons, n ? [send, donate, receive] : [first]);
+      if (kind !== was) put(buttons, n ? [send, donate, receive] : context.mines ? [first] : []);
       elsewhere.hidden = n > 0;
       donate.hidden = !service.funds.length;
       was = kind;

@@ -8,9 +8,12 @@ import { Locale } from "./locale.js";
 /** @typedef {import("../types.d.ts").WalletView} WalletView */
 /** @typedef {import("../types.d.ts").Snapshot} Snapshot */
 /**
- * `root` is where dialogs go; `offer` what the page knows of the site's offer already, as attributes of <ticket-miner>.
+ * `root` is where dialogs go; `offer` what the page knows of the site's offer already, as attributes of <ticket-miner>;
+ * `mines`: whether the site offers to mine in a page (true).
  * @typedef {Record<string, string | number | null | undefined>} Attributes
- * @typedef {{ service: string, assets: URL, lang: string, root: HTMLElement | ShadowRoot, offer?: Attributes }} Place
+ * @typedef {{
+ *   service: string, assets: URL, lang: string, root: HTMLElement | ShadowRoot, offer?: Attributes, mines?: boolean,
+ * }} Place
  */
 /**
  * A part of the wallet page.
@@ -32,6 +35,7 @@ export class Context {
     this.remote = connect(place.assets, place.service);
     this.core = this.remote.core;
     this.locale = new Locale(messages.lang);
+    this.mines = place.mines ?? true;
     /** Say an outcome to everyone, also to screen readers. @type {(text: string) => void} */
     this.announce = () => {};
     /** Read the wallet again. @type {() => Promise<void>} */

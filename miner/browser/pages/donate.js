@@ -55,9 +55,10 @@ export async function openDonate(context, wish = {}) {
     write(left, !allowed ? t("donate.least", { n: least }) : enough ? t("donate.left", { n: balance - n }) : "");
     short.hidden = enough || !allowed;
     if (!short.hidden && n !== null) {
+      const words = !context.mines ? "gift.short" : balance ? "donate.short" : "donate.none";
       put(short, [
-        h("p", null, t(balance ? "donate.short" : "donate.none", { n: balance })),
-        actions(button(t("donate.mine", { n }), () => mine(n), "main")),
+        h("p", null, t(words, { n: balance })),
+        context.mines ? actions(button(t("donate.mine", { n }), () => mine(n), "main")) : null,
       ]);
     }
   }

@@ -82,13 +82,15 @@ export async function openPurchase(context, { resource, title, opened = (to) => 
       [t("purchase.balance"), tickets(balance)],
       enough ? [t("purchase.left"), tickets(balance - price)] : [t("purchase.missing"), tickets(price - balance)],
     ]),
-    enough
+    enough || !context.mines
       ? null
       : h("p", { class: "ticketminer-short" }, t(balance ? "purchase.short" : "purchase.none", { n: price - balance })),
     actions(
       enough
         ? button(t("purchase.pay", { n: price }), () => void pay(), "main")
-        : button(t("purchase.mine", { n: price - balance }), mine, "main"),
+        : context.mines
+          ? button(t("purchase.mine", { n: price - balance }), mine, "main")
+          : null,
       button(t("dialog.cancel"), () => dialog.dismiss()),
     ),
   );

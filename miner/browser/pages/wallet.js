@@ -1,4 +1,4 @@
-// The wallet page of a site: `<main id="ticketminer-wallet" data-service data-assets data-lang>`.
+// The wallet page of a site, in the `<main id="ticketminer-wallet">` whose data attributes the template writes.
 
 import { h, put, write } from "../element/dom.js";
 import { balance } from "./balance.js";
@@ -29,7 +29,7 @@ function earning(context) {
   const about = h("p", { class: "ticketminer-quiet" });
   const amount = amountInput(MORE, 1);
   const total = h("p", { class: "ticketminer-hint" });
-  const miner = minerFor(context, { goal: "tickets", price: MORE, wallet: "" });
+  const miner = context.mines ? minerFor(context, { goal: "tickets", price: MORE, wallet: "" }) : null;
   let balance = 0;
   /** Tell the miner, which adds to a balance that is as large as what it is asked for, and else fills it up. */
   const aim = () => {
@@ -37,7 +37,7 @@ function earning(context) {
     amount.setAttribute("aria-invalid", String(more === null));
     write(total, more === null ? t("earn.whole") : t("earn.total", { n: balance + more }));
     const price = String(more === null ? MORE : balance >= more ? more : balance + more);
-    if (miner.getAttribute("price") !== price) miner.setAttribute("price", price);
+    if (miner?.getAttribute("price") !== price) miner?.setAttribute("price", price);
   };
   amount.addEventListener("input", aim);
   return {
@@ -71,6 +71,7 @@ async function start(main) {
     algorithm,
     effort,
     about,
+    mines,
   } = main.dataset;
   const context = await Context.open({
     service,
@@ -78,6 +79,7 @@ async function start(main) {
     lang: document.documentElement.lang,
     root: document.body,
     offer: { consent, "consent-text": consentText, algorithm, effort, about },
+    mines: mines !== "no",
   });
   const { core, remote, t, messages } = context;
 
@@ -158,7 +160,7 @@ async function start(main) {
     if (!view || !last) return;
     for (const part of Object.values(parts)) part.draw(view, last);
     const known = {
-      earn: true,
+      earn: context.mines,
       tickets: view.tickets.length,
       jobs: view.runs.length,
       history: view.history.length,
