@@ -8,10 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 from browsers import Browser, Profile
+from demo_sites import Answer, DemoSites
 from flask import request
 from live import LiveSite, LiveSites
 from pasting import form_challenge, tickets_code
 from visitor import Visitor
+from visits import Widget
+from werkzeug.wrappers import Response
 
 
 @pytest.fixture
@@ -51,3 +54,33 @@ def test_a_page_of_another_site_takes_no_pass_away(profile: Profile, shop: LiveS
     tab.goto(f"http://localhost:{shop.port}/evil")
     tab.goto(f"{shop.url}/premium/b")
     assert tab.text() == "b"
+
+
+def test_what_a_reader_wrote_makes_no_banner_run_a_script(profile: Profile, demos: DemoSites) -> None:
+    site = demos.donation()
+    site.removed = {"Content-Security-Policy"}
+    miner = {
+        "onfocus": "document.title = 'run'",
+        "autofocus": "",
+        "about": "javascript:document.title = 'run'",
+        "service": "/ticketminer/",
+        "goal": "donate",
+        "price": 1,
+    }
+    comment = f"""<section class="ticketminer-banner" data-ticketminer-miner='{json.dumps(miner).replace("'", "&#39;")}'>
+        <form></form><button class=bait data-ticketminer-read>More</button></section>"""
+
+    def commented(answer: Answer) -> Response:
+        response = answer()
+        response.set_data(response.get_data(as_text=True).replace("</main>", f"{comment}</main>"))
+        return response
+
+    site.on("GET /", commented)
+    tab = profile.tab(site.url)
+    tab.click(".bait")
+    Widget(tab).see("ask.donate", n=1)
+    assert tab.title != "run"
+    links = (
+        "[...document.querySelector('ticket-miner').shadowRoot.querySelectorAll('a')].map((a) => a.protocol)"
+    )
+    assert "javascript:" not in tab.evaluate(links)

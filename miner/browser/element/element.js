@@ -166,7 +166,10 @@ function inside(element, root) {
       h("p", { class: "actions" }, button("reload", () => location.reload()))),
     say: (text) => write(live, text),
     emit: (name, detail) => element.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: true })),
-    link: (key) => (settings[key] ? h("a", { href: settings[key] }, messages.text(key)) : null),
+    link(key) {
+      const link = h("a", { href: settings[key] }, messages.text(key));
+      return settings[key] && /^https?:$/.test(link.protocol) ? link : null; // a page may have the address from a stranger
+    },
     others: (shown) => void (slot.hidden = !shown),
     stub(...nodes) {
       stub.hidden = !nodes.length;

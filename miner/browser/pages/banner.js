@@ -5,6 +5,9 @@
 /** @typedef {Record<string, string | number | null>} Miner attributes of <ticket-miner> */
 
 const BANNER = ".ticketminer-banner[data-ticketminer-miner]";
+/** All that is taken from a page that may show what strangers wrote, where data attributes pass as harmless. */
+const ATTRIBUTES = ["service", "goal", "price", "fund", "fund-title", "consent", "consent-text", "algorithm", "effort", "wallet", "about"];
+const ASSETS = new URL("../", import.meta.url);
 /** @type {Map<string, Promise<Context>>} by language */
 const contexts = new Map();
 
@@ -35,7 +38,7 @@ async function mine(banner, read, miner) {
   element.className = "ticketminer-banner__miner";
   element.lang = banner.lang;
   element.tabIndex = -1;
-  for (const [name, value] of Object.entries(miner)) if (value !== null) element.setAttribute(name, String(value));
+  for (const name of ATTRIBUTES) if (miner[name] != null) element.setAttribute(name, String(miner[name]));
   read.hidden = true;
   banner.append(element);
   element.focus();
@@ -43,9 +46,8 @@ async function mine(banner, read, miner) {
 
 /** Ask and give in a dialog. @param {HTMLElement} banner @param {Miner} miner @param {number} amount */
 async function give(banner, miner, amount) {
-  const assets = new URL(String(miner.assets), location.href);
   const key = banner.lang;
-  if (!contexts.has(key)) contexts.set(key, prepare(banner, miner, assets));
+  if (!contexts.has(key)) contexts.set(key, prepare(banner, miner));
   try {
     const context = await contexts.get(key);
     const { openDonate } = await import("./donate.js");
@@ -62,24 +64,24 @@ async function give(banner, miner, amount) {
 
 /**
  * Texts, core, and a place for dialogs that the page's own styles do not reach.
- * @param {HTMLElement} banner @param {Miner} miner @param {URL} assets
+ * @param {HTMLElement} banner @param {Miner} miner
  */
-async function prepare(banner, miner, assets) {
+async function prepare(banner, miner) {
   const { Context } = await import("./context.js");
   const { service, consent, algorithm, effort, about, wallet } = miner;
-  const root = await shelter(assets);
+  const root = await shelter();
   /** @type {Miner} */
   const offer = { consent, "consent-text": miner["consent-text"], algorithm, effort, about, wallet };
-  return Context.open({ service: String(service), assets, lang: banner.lang, root, offer });
+  return Context.open({ service: String(service), assets: ASSETS, lang: banner.lang, root, offer });
 }
 
-/** @param {URL} assets @returns {Promise<ShadowRoot>} */
-async function shelter(assets) {
+/** @returns {Promise<ShadowRoot>} */
+async function shelter() {
   const host = document.createElement("div");
   const root = host.attachShadow({ mode: "open" });
   const style = document.createElement("link");
   style.rel = "stylesheet";
-  style.href = new URL("pages/dialogs.css", assets).href;
+  style.href = new URL("pages/dialogs.css", ASSETS).href;
   const loaded = new Promise((done, fail) => {
     style.onload = done;
     style.onerror = fail;
