@@ -252,6 +252,15 @@ def test_the_status_says_why_it_rests(at: Callable[..., Widget]) -> None:
         assert said(words, n=5) in widget.tab.evaluate(status)
 
 
+def test_beside_a_tab_that_mines_another_can_queue(at: Callable[..., Widget]) -> None:
+    observing, waiting = at("observing"), at("observing-waiting")
+    observing.see("act.start")
+    assert not observing.shows("act.stop")
+    waiting.see("reason.elsewhere")
+    waiting.see("act.stop")
+    assert not waiting.shows("act.start")
+
+
 def test_sliders_are_labelled_and_steer(at: Callable[..., Widget]) -> None:
     widget = at("mining-details")
     ready(widget.tab)

@@ -94,9 +94,10 @@ export class Board {
     Object.assign(shot, limits, { missing: wanted === Infinity ? 0 : wanted, notices: [...this.#notices.values()] });
     if (mining) this.#drawMining(mining);
     if (shot.phase === "idle" || shot.phase === "observing") {
-      const other = this.#other && performance.now() - this.#other.at < FRESH ? this.#other.snapshot : null;
+      const { at = -FRESH, snapshot } = this.#other ?? {};
+      const other = performance.now() - at < FRESH && /starting|mining/.test(snapshot?.phase ?? "") ? snapshot : null;
       if (!mining) shot.phase = other ? "observing" : "idle";
-      shot.rate = other && other.rate;
+      shot.rate = other?.rate ?? null;
     }
     shot.secondsLeft = shot.secondsPerTicket && wanted !== Infinity ? shot.secondsPerTicket * wanted : null;
   }

@@ -32,7 +32,7 @@ export const describe = (s, self, messages, { duration, compact }) => {
   else if (is === "idle" && price !== null) lines.push(say("needed", { n: missing }), each ? say("takes", { time: duration(each * missing) }) : "");
   else if (is === "enough") lines.push(say(`enough.${kind}`, { n: balance }));
   else if (is === "thanks") lines.push(say("thanks.text", { n: self.gave || s.given }));
-  else if (is === "paused") for (const reason of reasons) lines.push(say(`reason.${reason}`));
+  else if (is === "paused" || (is === "observing" && reasons.length)) for (const reason of reasons) lines.push(say(`reason.${reason}`));
   else if (messages.has(`${is}.text`)) lines.push(say(`${is}.text`));
   if (problem) {
     const { code, cause, detail, values = {} } = problem;
@@ -64,12 +64,12 @@ export const describe = (s, self, messages, { duration, compact }) => {
   /** @param {import("./host.d.ts").Action} action @param {unknown} when @param {string} [key] */
   const offer = (action, when, key = action) => when && actions.set(action, say(`act.${key}`, { n }));
   const changed = problem?.code === "consent-changed" || problem?.cause === "consent-required";
-  const start = (is === "idle" && price !== null) || is === "thanks" || (is === "enough" && kind !== "pay");
+  const start = (/idle|observing/.test(is) && price !== null && !reasons.length) || is === "thanks" || (is === "enough" && kind !== "pay");
   offer("open", is === "paid" || is === "open");
   offer("pay", kind === "pay" && (is === "enough" || (is === "observing" && price !== null && balance >= n)));
   offer("give", gift && n && balance >= n && /idle|thanks/.test(is));
   offer("agree", (start && !agreed) || (is === "failed" && changed));
-  offer("start", (start && agreed) || is === "busy", is === "busy" ? "instead" : gift ? "gift" : "start");
+  offer("start", (start && agreed && !(is === "observing" && actions.size)) || is === "busy", is === "busy" ? "instead" : gift ? "gift" : "start");
   offer("pause", is === "starting" || is === "mining" || (is === "paused" && reasons.indexOf("user") >= 0), is === "paused" ? "resume" : "pause");
   offer("battery", is === "paused" && reasons.indexOf("battery") >= 0);
   offer("retry", is === "failed" && !changed && !/key-mismatch|foreign-request/.test(problem?.code ?? ""), problem?.code === "price-changed" ? "again" : "retry");
