@@ -13,7 +13,7 @@ from flask import request
 from live import LiveSite, LiveSites
 from pasting import form_challenge, tickets_code
 from visitor import Visitor
-from visits import Widget
+from visits import DIALOG, Widget, fund, original, said
 from werkzeug.wrappers import Response
 
 
@@ -84,3 +84,14 @@ def test_what_a_reader_wrote_makes_no_banner_run_a_script(profile: Profile, demo
         "[...document.querySelector('ticket-miner').shadowRoot.querySelectorAll('a')].map((a) => a.protocol)"
     )
     assert "javascript:" not in tab.evaluate(links)
+
+
+def test_what_was_paid_never_leads_to_another_site(profile: Profile, demos: DemoSites) -> None:
+    site = demos.shop()
+    fund(profile, site, 2)
+    elsewhere = f"/.//localhost:{site.port}/pictures/estuary"
+    site.alter("POST /ticketminer/redeem", lambda answer: answer.update(location=elsewhere))
+    tab = profile.tab(f"{site.url}/ticketminer/wallet#pay=/pictures/estuary/original")
+    tab.click(f"{DIALOG} button", "=" + said("wallet.purchase.pay", n=2))
+    assert profile.downloaded().read_bytes() == original("estuary")
+    assert tab.url.startswith(site.url)

@@ -18,7 +18,7 @@ const mending = () => loaded(import("./mending.js"));
 /** Path and query of a link on this site, empty for any other. @param {Talk} talk @param {unknown} link */
 function pathOf({ origin }, link) {
   const url = /^\/(?![/\\])[^\s\p{Cc}]*$/u.test(`${link}`) && new URL(`${link}`, origin);
-  return url ? url.pathname + url.search : "";
+  return url && url.pathname[1] !== "/" ? url.pathname + url.search : ""; // "/.//x" is the path "//x", and that a host
 }
 
 /** The same of what is to be paid. @param {Talk} talk @param {string} resource */
