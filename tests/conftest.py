@@ -24,6 +24,7 @@ from browser_fixtures import (
     own_browser,
     profile,
 )
+from buyers import buyer, market, open_buyer, purse, stock
 from fake_site import Clock, FakeSite
 from hosts import MakeHost, hosts
 from kernel_report import pytest_sessionstart, pytest_terminal_summary
@@ -40,17 +41,22 @@ from miner import SiteClient, Wallet
 
 __all__ = [
     "browser",
+    "buyer",
     "chromium",
     "demo_donation_site",
     "demo_shop_site",
     "demos",
     "firefox",
+    "market",
     "missing",
+    "open_buyer",
     "open_profile",
     "own_browser",
     "profile",
+    "purse",
     "pytest_sessionstart",
     "pytest_terminal_summary",
+    "stock",
 ]
 
 # A shell that starts the suite in the background lets it ignore Ctrl-C, which the programs under test would inherit.

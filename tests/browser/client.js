@@ -1,4 +1,4 @@
-// What tests/test_browser_client.py does in a page: `visit` opens wallet and client, `line` is the way to the site.
+// What tests/buyers.py does in a page: `visit` opens wallet and client, `line` is the way to the site.
 
 const load = (name) => import(`${assets}${name}`);
 const { Wallet } = await load("wallet/wallet.js");
