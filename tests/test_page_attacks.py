@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import typing as t
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,7 @@ from flask import request
 from live import LiveSite, LiveSites
 from pasting import form_challenge, tickets_code
 from visitor import Visitor
-from visits import DIALOG, Widget, fund, original, said
+from visits import DIALOG, WalletPage, Widget, fund, original, said
 from werkzeug.wrappers import Response
 
 
@@ -95,3 +96,18 @@ def test_what_was_paid_never_leads_to_another_site(profile: Profile, demos: Demo
     tab.click(f"{DIALOG} button", "=" + said("wallet.purchase.pay", n=2))
     assert profile.downloaded().read_bytes() == original("estuary")
     assert tab.url.startswith(site.url)
+
+
+def test_a_key_that_outlives_the_calendar_is_refused(profile: Profile, demos: DemoSites) -> None:
+    site = demos.shop()
+
+    def outlive(directory: dict[str, t.Any]) -> None:
+        for key in directory["token-keys"]:
+            key["redeem-until"] = 2**53 - 1
+
+    site.alter("GET /ticketminer/keys", outlive)
+    page = WalletPage(profile, site)
+    page.press("wallet.receive.open")
+    page.tab.fill(f"{DIALOG} textarea", site.tickets(1))
+    page.press("wallet.receive.take")
+    page.tab.see(said("error.site-protocol"), DIALOG)

@@ -10,6 +10,7 @@ import { fields, nonsense, printable } from "./answers.js";
 
 const MAX_KEYS = 512;
 const DAY = 86_400;
+const LATEST = 2 ** 42; // what is beyond has no date
 
 /** @type {Services["readService"]} */
 export function readService(members) {
@@ -74,7 +75,8 @@ async function readKey({ members, integer, text, hex }) {
   if (members["token-type"] !== 2) return null;
   const spki = fromBase64url(members["token-key"], undefined, "token-key");
   publicKey(spki);
-  const [notBefore, issueUntil, redeemUntil] = ["not-before", "issue-until", "redeem-until"].map((key) => integer(key));
+  const dates = ["not-before", "issue-until", "redeem-until"];
+  const [notBefore, issueUntil, redeemUntil] = dates.map((key) => integer(key, 0, LATEST));
   const [keyId, value, issuerName] = [toHex(hex("key-id", 32)), integer("value"), text("issuer-name", 255)];
   const dated = notBefore < issueUntil && issueUntil <= redeemUntil && notBefore % DAY === 0 && issueUntil % DAY === 0;
   if (toHex(await tokenKeyId(spki)) !== keyId || !DENOMINATIONS.includes(value) || !issuerName || !dated) {
