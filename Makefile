@@ -12,12 +12,13 @@ require = $(if $(strip $(1)),$(error $(strip $(1))))
 npm_parts := $(if $(shell command -v npm),$(patsubst %,tests/%/node_modules/.installed,privacypass browser))
 tsc := tests/browser/node_modules/.bin/tsc
 
-.PHONY: help demo test torture mutants wasm sanitize fuzz-kernels docs lint ready port-ready
+.PHONY: help demo test screenshots torture mutants wasm sanitize fuzz-kernels docs lint ready port-ready
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo [ONCE=1] [PORT=5000]  start the picture shop, mine and buy a picture from it"
 	@echo "make test [ARGS='-k wallet']    run the test suite"
+	@echo "make screenshots [ARGS='shop/*']  pictures of all that visitors see, into screenshots/; needs Chromium"
 	@echo "make mutants [ARGS=fence]       break the safety lines one at a time; print which test notices"
 	@echo "make torture [ARGS='--tenth']   kill, delay, double and reorder everything for 45 minutes; goes on after Ctrl-C"
 	@echo "make wasm [ARGS=--check]        rebuild the WebAssembly modules of the kernels; needs clang 14"
@@ -31,6 +32,9 @@ demo: port-ready .venv/installed-demo
 
 test: .venv/installed-test $(npm_parts)
 	$(bin)/python -m pytest $(ARGS)
+
+screenshots: .venv/installed-test
+	@$(bin)/python -m tests.browser_preview.shots screenshots $(ARGS)
 
 mutants: .venv/installed-test
 	$(bin)/python tests/mutants.py $(ARGS)

@@ -83,31 +83,27 @@ class ChromiumTab(Tab):
         self.session = self._connection.attach(target)
         self._exchanges: dict[tuple[str, str], _Exchange] = {}
         self._worlds: dict[str, int] = {}
-        look = profile.look
         self.session.on("Page.javascriptDialogOpening", self._dismiss)
-        for command, parameters in (
-            ("Page.enable", {}),
-            (
-                "Emulation.setDeviceMetricsOverride",
-                {
-                    "width": look.size[0],
-                    "height": look.size[1],
-                    "deviceScaleFactor": 1,
-                    "mobile": look.size[0] < 600,
-                },
-            ),
-            ("Emulation.setEmulatedMedia", {"features": _media(look)}),
-            ("Emulation.setScriptExecutionDisabled", {"value": not look.javascript}),
-            ("Emulation.setLocaleOverride", {"locale": look.language}),
-            (
-                "Emulation.setUserAgentOverride",
-                {"userAgent": profile.browser.user_agent, "acceptLanguage": look.language},
-            ),
-        ):
-            self.session.send(command, **parameters)
-        if not look.webassembly:
+        self.session.send("Page.enable")
+        self.wear(profile.look)
+        if not self.look.webassembly:
             self.session.send("Page.addScriptToEvaluateOnNewDocument", source=_WITHOUT_WEBASSEMBLY)
         self._watch(self.session)
+
+    def wear(self, look: Look) -> None:
+        """Look different from now on, in the page that is open as well; WebAssembly stays as it was."""
+        self.look = look
+        width, height = look.size
+        device = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        agent = {"userAgent": self._profile.browser.user_agent, "acceptLanguage": look.language}
+        for command, parameters in (
+            ("setDeviceMetricsOverride", device),
+            ("setEmulatedMedia", {"features": _media(look)}),
+            ("setScriptExecutionDisabled", {"value": not look.javascript}),
+            ("setLocaleOverride", {"locale": look.language}),
+            ("setUserAgentOverride", agent),
+        ):
+            self.session.send(f"Emulation.{command}", **parameters)
 
     def goto(self, url: str) -> None:
         error = self.session.send("Page.navigate", url=url).get("errorText")

@@ -22,9 +22,13 @@ class PlayedCore:
 
     def __init__(self, site: DemoSite, **played: t.Any) -> None:
         self.calls: list[tuple[str, list[t.Any]]] = []
-        self._played = {"told": TOLD, **played}
+        self.play(**played)
         site.on("GET /ticketminer/assets/*/core.js", self._script, None)
         site.app.add_url_rule(TOLD, view_func=self._hear, methods=["POST"])
+
+    def play(self, **played: t.Any) -> None:
+        """Play this in pages that are opened from now on."""
+        self._played = {"told": TOLD, **played}
 
     def called(self, name: str) -> list[list[t.Any]]:
         """Return the arguments of every call of that name."""
