@@ -30,6 +30,7 @@ from hosts import MakeHost, hosts
 from kernel_report import pytest_sessionstart, pytest_terminal_summary
 from live import LiveSite, LiveSites, Person
 from mints import START, Mint
+from nodes import node, plain_node, word_node
 from parts import missing
 from purses import SHOP, deposit
 from sites import Shop, make_shop
@@ -49,14 +50,17 @@ __all__ = [
     "firefox",
     "market",
     "missing",
+    "node",
     "open_buyer",
     "open_profile",
     "own_browser",
+    "plain_node",
     "profile",
     "purse",
     "pytest_sessionstart",
     "pytest_terminal_summary",
     "stock",
+    "word_node",
 ]
 
 # A shell that starts the suite in the background lets it ignore Ctrl-C, which the programs under test would inherit.

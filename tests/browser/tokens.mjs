@@ -1,4 +1,4 @@
-// The page's tokens, seeds, words, gifts and choices of tickets, driven by tests/test_browser_tokens.py: one JSON array
+// The page's tokens, seeds, words, gifts and choices of tickets, driven by tests/nodes.py: one JSON array
 // `[operation, …arguments]` a line, answered by `{result}` or by `{problem, tree}`. Byte strings are hex, large numbers
 // are strings. With the argument "insecure" there is no crypto.subtle, as on a page of plain http.
 import { readFileSync } from "node:fs";
