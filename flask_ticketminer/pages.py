@@ -12,6 +12,10 @@ from flask_ticketminer.messages import depends_on_browser, messages
 from flask_ticketminer.policy import protect
 from flask_ticketminer.site import current_site
 
+if t.TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.datastructures import Headers
+
 SERVICE_HEADER = "X-TicketMiner-Service"
 
 
@@ -59,4 +63,19 @@ def _mark(response: Response) -> Response:
         response.headers[SERVICE_HEADER] = current_site().url()
     if has_request_context() and depends_on_browser():
         response.vary.add("Accept-Language")
+    if has_request_context() and request.blueprints[-1:] == ["ticketminer"] and response.cache_control.public:
+        _keep_cookies_apart(response)
     return response
+
+
+def _keep_cookies_apart(response: Response) -> None:
+    """Let no shared cache hand on a cookie: the host's session may join any answer, after all that can be registered."""
+    finish = response.get_wsgi_headers
+
+    def headers(environ: WSGIEnvironment) -> Headers:
+        found = finish(environ)
+        if "Set-Cookie" in found:
+            found["Cache-Control"] = found["Cache-Control"].replace("public", "private")
+        return found
+
+    response.get_wsgi_headers = headers  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ import re
 import typing as t
 
 import pytest
-from flask import Flask, render_template_string
+from flask import Flask, render_template_string, session
 from hosts import MakeHost, gate
 from jinja2 import DictLoader
 from pasting import NAVIGATION
@@ -293,6 +293,21 @@ def test_pages_about_nobody_are_cacheable_and_set_no_cookie(app: Flask, page: st
     assert (reply.status_code, reply.headers["Cache-Control"]) == (200, "public, max-age=60")
     assert "Set-Cookie" not in reply.headers
     assert reply.vary.to_header() == "Accept-Language"
+
+
+@pytest.mark.parametrize("path", ["wallet", "about", "", "keys", "stats", "element.js", "assets/{}/core.js"])
+def test_a_cookie_of_the_host_is_kept_by_nobody_elses_cache(make_host: MakeHost, path: str) -> None:
+    def visits() -> None:
+        session.permanent = True
+        session["visits"] = session.get("visits", 0) + 1
+
+    app = make_host()
+    app.before_request(visits)
+    tree = attributes(written(app, "1"))["assets"].split("/")[-2]
+    reply = app.test_client().get(f"/ticketminer/{path.format(tree)}")
+    assert reply.status_code < 400
+    assert "Set-Cookie" in reply.headers
+    assert reply.headers["Cache-Control"].startswith("private, max-age=")
 
 
 def test_the_wallet_page_is_a_frame_that_says_what_it_needs(app: Flask) -> None:
