@@ -32,6 +32,7 @@ from live import LiveSite, LiveSites, Person
 from mints import START, Mint
 from nodes import node, plain_node, word_node
 from parts import missing
+from played_wallet import open_wallet
 from purses import SHOP, deposit
 from sites import Shop, make_shop
 from visitor import Visitor
@@ -53,6 +54,7 @@ __all__ = [
     "node",
     "open_buyer",
     "open_profile",
+    "open_wallet",
     "own_browser",
     "plain_node",
     "profile",
