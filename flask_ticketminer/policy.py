@@ -24,9 +24,13 @@ def protect(response: Response, template: str) -> Response:
     """Put the policy on a page of `template`, unless the site has turned that off or draws the page itself.
 
     A template of the host under our name may need what the policy forbids, so it gets none. Functions that the host registered
-    with ``after_request`` run later, and what they set stands.
+    with ``after_request`` run later, and what they set stands. Where that says nothing of frames, the older header still keeps
+    others from laying our buttons under their own.
     """
-    if current_site().settings.page_policy and _is_ours(template) and _is_ours("ticketminer/base.html"):
+    if not current_site().settings.page_policy:
+        return response
+    response.headers.setdefault("X-Frame-Options", "SAMEORIGIN")
+    if _is_ours(template) and _is_ours("ticketminer/base.html"):
         response.headers.setdefault(HEADER, PAYMENT_POLICY if template == PAYMENT_PAGE else PAGE_POLICY)
     return response
 

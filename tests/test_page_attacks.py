@@ -111,3 +111,17 @@ def test_a_key_that_outlives_the_calendar_is_refused(profile: Profile, demos: De
     page.tab.fill(f"{DIALOG} textarea", site.tickets(1))
     page.press("wallet.receive.take")
     page.tab.see(said("error.site-protocol"), DIALOG)
+
+
+@pytest.mark.parametrize("page", ["/ticketminer/wallet", "/pictures/estuary/original"])
+def test_no_page_of_others_lays_ours_under_its_own(profile: Profile, demos: DemoSites, page: str) -> None:
+    site, evil = demos.shop(), demos.donation()
+    site.headers = {"Content-Security-Policy": "default-src 'self'"}  # a host's stamp, which forgets frames
+    evil.removed = {"Content-Security-Policy"}
+    evil.on(
+        "GET /", lambda _: Response(f"<iframe src='{site.url}{page}'></iframe>", content_type="text/html")
+    )
+    tab = profile.tab(evil.url)
+    site.wait_asked(f"GET {page}")
+    tab.evaluate("new Promise((resolve) => setTimeout(resolve, 1000))")
+    assert site.asked("GET *.js") == 0
