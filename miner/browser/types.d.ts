@@ -122,6 +122,7 @@ export interface PendingRequest extends Draft {
 }
 
 export interface HistoryEntry {
+  id: number;
   at: number;
   /** "mined", "donated", "paid", "exchanged", "renewed", "sent", "received", "restored" */
   kind: string;

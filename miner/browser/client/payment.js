@@ -30,10 +30,11 @@ function pageOf(talk, resource) {
 
 /** @type {Payments["findPrice"]} */
 export async function findPrice(talk, resource) {
+  const [last] = await talk.wallet.history(1);
   const reply = await talk.call(pageOf(talk, resource), { method: "HEAD" });
   if (reply.status < 400) return null;
   const challenge = reply.status === 402 ? findChallenge(reply.headers.get("www-authenticate") ?? "") : null;
-  if (challenge) return challenge;
+  if (challenge) return { ...challenge, after: last?.id ?? 0 };
   throw refusal(reply);
 }
 
@@ -41,24 +42,22 @@ export async function findPrice(talk, resource) {
 export async function pay(talk, challenge, resource, most, label = "paid") {
   const location = pageOf(talk, resource);
   const named = `GET ${location}`;
-  const open = { location, amount: 0, change: 0, reference: "" };
-  let request = (await talk.wallet.unanswered()).find(({ kind, resource }) => kind === "payment" && resource === named);
+  /** @type {Set<number>} those that the site has refused */
+  const refused = new Set();
+  let request = await openFor(talk, named, refused);
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     if (!request) {
       if (challenge?.expires && challenge.expires <= talk.now()) challenge = await findPrice(talk, location);
-      if (!challenge) return open;
+      if (!challenge) return { location, amount: 0, change: 0, reference: "" };
       const { amount, redeem: path } = challenge;
       if (amount > most) {
         const message = `This costs ${amount} tickets now, not ${most}. Nothing was paid; agree to the new price.`;
         throw new PaymentFailed(message, { code: "price-changed", values: { amount, most } });
       }
-      try {
-        request = await prepare(talk, challenge, { kind: "payment", path, amount, resource: named, label });
-      } catch (error) {
-        // The tickets may have just paid for this very thing in another tab.
-        if (!(error instanceof NotEnoughTickets) || (await findPrice(talk, location))) throw error;
-        return open;
-      }
+      const draft = { kind: "payment", path, amount, resource: named, label };
+      const begun = await begin(talk, challenge, /** @type {Draft} */ (draft), refused);
+      if (!("inputs" in begun)) return { location, amount: begun.amount, change: 0, reference: `${begun.reference}` };
+      request = begun;
     }
     const members = await redeem(talk, request);
     if (members) {
@@ -66,10 +65,39 @@ export async function pay(talk, challenge, resource, most, label = "paid") {
       const reference = printable(receiptIn(members).reference);
       return { location: pathOf(talk, members.location) || location, amount: request.amount, change, reference };
     }
+    refused.add(request.id);
     request = undefined;
     challenge = await findPrice(talk, location);
   }
   throw new PaymentFailed("The site asked for payment again and again. Look at the balance, and try again later.");
+}
+
+/** The first payment for `named` without an answer. @param {Talk} talk @param {string | null} named @param {Set<number>} but */
+const openFor = async ({ wallet }, named, but) =>
+  (await wallet.unanswered()).find((open) => open.kind === "payment" && open.resource === named && !but.has(open.id));
+
+/**
+ * A payment that is written down, or the entry of one that another tab made since the price was asked.
+ * @param {Talk} talk @param {Challenge} challenge @param {Draft} draft @param {Set<number>} refused
+ */
+async function begin(talk, challenge, draft, refused) {
+  const { resource } = draft;
+  const { after = Infinity } = challenge;
+  const paidSince = async () =>
+    (await talk.wallet.history()).find(({ id, kind, detail }) => id > after && kind === "paid" && detail === resource);
+  let paid;
+  try {
+    const request = await prepare(talk, challenge, draft);
+    const first = (await openFor(talk, resource, refused)) ?? request;
+    paid = await paidSince();
+    if (!paid && first.id === request.id) return request;
+    await talk.wallet.release(request, "unsent");
+    if (!paid) return first;
+  } catch (error) {
+    paid = error instanceof NotEnoughTickets && (await paidSince());
+    if (!paid) throw error;
+  }
+  return paid;
 }
 
 /** Write the payment down. @param {Talk} talk @param {Challenge} challenge @param {Draft} draft */

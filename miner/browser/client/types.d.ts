@@ -145,6 +145,8 @@ export interface Booking {
  * paths on it, `expires` in Unix seconds, `digest` of the body of the request that was made; `echo` is what the
  * credential repeats. */
 export interface Challenge {
+  /** The newest entry of the history before the price was asked. */
+  after?: number;
   amount: number;
   recipient: string;
   redeem: string;
@@ -180,7 +182,7 @@ export interface Payments {
   /**
    * Pay `challenge`, the answer to a GET of `resource`. `label` goes to the history ("paid").
    *
-   * A payment for it that is still open is sent again instead. While the site is busy it waits; a refusal that fresh
+   * A payment for it that is still open is sent again instead, so two tabs that pay for the same at once pay once. While the site is busy it waits; a refusal that fresh
    * keys, a fresh challenge or other tickets mend is mended, at most twice; small tickets are joined where too many
    * would be needed; an expired challenge is asked for again.
    *
