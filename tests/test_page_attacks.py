@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import pathlib
+import threading
+import time
 import typing as t
 from collections.abc import Iterator
 
 import pytest
 from browsers import Browser, Profile
 from demo_sites import Answer, DemoSites
+from flask import Response as FlaskResponse
 from flask import request
 from live import LiveSite, LiveSites
 from pasting import form_challenge, tickets_code
 from visitor import Visitor
 from visits import DIALOG, WalletPage, Widget, fund, original, said
 from werkzeug.wrappers import Response
+
+from miner import Wallet
 
 
 @pytest.fixture
@@ -125,3 +130,42 @@ def test_no_page_of_others_lays_ours_under_its_own(profile: Profile, demos: Demo
     site.wait_asked(f"GET {page}")
     tab.evaluate("new Promise((resolve) => setTimeout(resolve, 1000))")
     assert site.asked("GET *.js") == 0
+
+
+def test_what_is_found_after_the_price_was_reached_pays_nothing_again(
+    profile: Profile, shop: LiveSite, tmp_path: pathlib.Path
+) -> None:
+    shares = threading.Semaphore(0)
+
+    def wait() -> None:
+        if request.path == "/ticketminer/submit":
+            shares.acquire(timeout=30)
+
+    wallet = profile.tab(f"{shop.url}/ticketminer/wallet")
+    wallet.until(lambda: wallet.has(".ticketminer-wallet__body"), "the wallet")
+    with Wallet.open(tmp_path / "giver.sqlite") as giver:
+        shop.fill(giver, 16)
+        gift = giver.send(shop.url, 16)
+
+    def attached(response: FlaskResponse) -> FlaskResponse:
+        if request.path == "/pictures/four" and response.status_code == 200:
+            response.headers["Content-Disposition"] = "attachment"
+        return response
+
+    shop.before, shop.after = wait, attached
+    widget = Widget(profile.tab(f"{shop.url}/pictures/four"))
+    widget.agree()
+    widget.tab.until(lambda: "POST /ticketminer/submit" in shop.requests, "a share")
+    time.sleep(2)  # three more are found meanwhile
+    wallet.show()
+    wallet.evaluate("void (location.hash = args[0])", f"#receive={gift}")
+    wallet.click(f"{DIALOG} button", "=" + said("wallet.receive.take"))
+    wallet.see(said("wallet.receive.received", n=16), DIALOG)
+    shares.release(9)
+    widget.tab.show()
+    assert profile.downloaded().read_text() == "four"
+    widget.tab.until(
+        lambda: shop.requests.count("POST /ticketminer/submit") == 4, "the shares that were left"
+    )
+    time.sleep(2)
+    assert shop.paid() == 4

@@ -188,7 +188,7 @@ export class Session {
   async #earned(value) {
     this.snapshot[this.snapshot.goal?.kind === "donate" ? "given" : "earned"] += value;
     await this.#recount();
-    if (this.#wanted() <= 0) await this.#reached();
+    if (this.#mining && this.#wanted() <= 0) await this.#reached(); // once: shares that were left come in later
   }
 
   async #reached() {
