@@ -49,8 +49,8 @@ def main() -> int:
             buy(url)
             if not arguments.once:
                 print(
-                    f"\nThe shop is open at {url}/ until you press Ctrl-C.\nTo pay there yourself, open another "
-                    "terminal in this folder and make the command known: . .venv/bin/activate",
+                    f"\nThe shop is open at {url}/ until you press Ctrl-C: buy another picture there in your browser.\n"
+                    "To pay from a terminal, open another one in this folder and make the command known: . .venv/bin/activate",
                     flush=True,
                 )
                 shop.wait()
