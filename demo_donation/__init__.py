@@ -48,7 +48,8 @@ def article() -> str:
 
 def thank(app: Flask, *, amount: int, fund: str, **extra: t.Any) -> None:
     """Note a donation where the people of the site will see it. Who gave is not known, so there is nobody to write to."""
-    app.logger.info("Thank you, whoever you are: %d tickets for %s.", amount, fund)
+    tickets = "1 ticket" if amount == 1 else f"{amount} tickets"
+    app.logger.info("Thank you, whoever you are: %s for %s.", tickets, fund)
 
 
 def kept_secret(file: Path) -> str:
