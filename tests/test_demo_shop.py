@@ -43,7 +43,7 @@ def test_the_gallery_shows_four_pictures_and_their_prices(make_shop: MakeShop) -
 @pytest.mark.parametrize("name", PRICES)
 def test_a_picture_page_names_the_command_that_buys_it(make_shop: MakeShop, name: str) -> None:
     page = make_shop().test_client().get(f"/pictures/{name}").text
-    assert f"ticketminer get http://localhost/pictures/{name}/original" in page
+    assert f"ticketminer get --mine http://localhost/pictures/{name}/original" in page
 
 
 @pytest.mark.parametrize("name", PRICES)
