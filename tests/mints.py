@@ -40,7 +40,7 @@ class Wrapping:
 
 def make_settings(**changes: t.Any) -> Settings:
     """Return the defaults with `changes`."""
-    return dataclasses.replace(read_settings(Flask("tests")), **{"site_name": "shop.example", **changes})
+    return dataclasses.replace(read_settings(Flask(__name__)), **{"site_name": "shop.example", **changes})
 
 
 class Mint:

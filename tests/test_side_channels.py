@@ -129,7 +129,7 @@ def test_a_secret_compared_in_variable_time_is_noticed(line: str) -> None:
 
 @pytest.mark.parametrize("change", [0, 31])
 def test_a_mac_must_match_in_its_first_and_last_byte(memory_mint: Mint, change: int) -> None:
-    application = Flask("tests")
+    application = Flask(__name__)
     application.config["SECRET_KEY"] = "0123456789abcdef"
     kept = Secrets(application, memory_mint.settings)
     tag = bytearray(kept.mac("challenge", b"message"))

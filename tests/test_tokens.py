@@ -59,7 +59,7 @@ def test_a_ticket_signed_with_another_salt_length_does_not_verify() -> None:
     assert not verify(KEY.public_key(), bytes(98), signature)
 
 
-@pytest.mark.parametrize("r", [0, -1, KEY.public_key().public_numbers().n])
+@pytest.mark.parametrize("r", [0, -1, KEY.public_key().public_numbers().n], ids=["zero", "negative", "n"])
 def test_a_blinding_factor_is_invertible(r: int) -> None:
     with pytest.raises(ValueError, match="draw another"):
         blind(KEY.public_key(), bytes(98), salt=bytes(48), r=r)
