@@ -46,6 +46,8 @@ export function icon(name) {
   const path = svg.appendChild(document.createElementNS(svg.namespaceURI ?? "", "path"));
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("width", "24");
+  svg.setAttribute("fill", "none");
+  svg.setAttribute("stroke", "currentcolor");
   svg.setAttribute("aria-hidden", "true");
   path.setAttribute("d", PATHS.get(name) ?? name);
   return svg;

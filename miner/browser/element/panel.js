@@ -211,7 +211,7 @@ export async function open(host) {
   function buttonsFor(labels) {
     actions.hidden = !labels.size;
     const focused = /** @type {ShadowRoot} */ (node.getRootNode()).activeElement;
-    let look = "main";
+    let look = scene === "thanks" ? "" : "main";
     for (const [action, button] of buttons) {
       const label = labels.get(action);
       button.hidden = label === undefined;
