@@ -259,7 +259,7 @@ class MalformedCredential(PaymentProblem):
     """The credential cannot be read; `cause` names the fault."""
 
     cause = "malformed-credential"
-    title = "Malformed credential"
+    title = "Unreadable payment"
     code = "malformed-credential"
 
 

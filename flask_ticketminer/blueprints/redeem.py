@@ -181,7 +181,7 @@ def _form_credential(site: Site, challenge: Challenge, pasted: str) -> Credentia
         return decode_credential(text.removeprefix(PAYMENT_CODE), site.settings, site.secrets)
     if not text.startswith(TICKETS_CODE):
         raise MalformedCredential(
-            f"Paste what `ticketminer pay` or `ticketminer wallet send` printed: it begins with {PAYMENT_CODE} or {TICKETS_CODE}"
+            f"Paste what “ticketminer pay” or “ticketminer wallet send” printed: it begins with {PAYMENT_CODE} or {TICKETS_CODE}"
         )
     try:
         members = decode_json(unb64url(text.removeprefix(TICKETS_CODE), name="The pasted text"))
