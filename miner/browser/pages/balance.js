@@ -19,7 +19,7 @@ export function balance(context, earn) {
   const means = h("p", null);
   const ends = h("p", { class: "ticketminer-quiet" });
   const pending = h("p", { class: "ticketminer-quiet" });
-  const send = button(t("gift.open"), () => void openSend(context), "main");
+  const send = button(t("gift.open"), () => void openSend(context));
   const donate = button(t("donate.open"), () => void openDonate(context));
   const receive = button(t("receive.open"), () => openReceive(context));
   const first = button(t("empty.earn"), earn, "main");

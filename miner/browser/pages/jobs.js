@@ -141,6 +141,7 @@ function row(context, id, now, away) {
         }),
       );
       const rates = run.rates;
+      line.toggleAttribute("hidden", !rates.length);
       drawLine(
         line,
         rates,
