@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import shutil
 import sys
 import tempfile
 import threading
@@ -174,6 +175,8 @@ def scenes(studio: Studio, sites: DemoSites) -> None:
 
 def main() -> int:
     folder, wanted = Path(sys.argv[1]), sys.argv[2:]
+    if not shutil.which("chromium"):
+        sys.exit("needs chromium: apt-get install chromium")
     with (
         tempfile.TemporaryDirectory() as scratch,
         launch("chromium", Path(scratch, "chromium")) as browser,
