@@ -17,7 +17,7 @@ from flask import request
 from live import LiveSite, LiveSites
 from pasting import form_challenge, tickets_code
 from visitor import Visitor
-from visits import DIALOG, WalletPage, Widget, fund, original, said
+from visits import DIALOG, WIDGET, WalletPage, Widget, fund, original, said
 from werkzeug.wrappers import Response
 
 from miner import Wallet
@@ -169,3 +169,25 @@ def test_what_is_found_after_the_price_was_reached_pays_nothing_again(
     )
     time.sleep(2)
     assert shop.paid() == 4
+
+
+def test_a_site_that_asks_for_more_work_than_it_said_is_seen_to(profile: Profile, demos: DemoSites) -> None:
+    site = demos.shop()
+    said_once = False
+
+    def announce(service: dict[str, t.Any]) -> None:
+        nonlocal said_once
+        if said_once:
+            service["algorithms"][0]["expected_hashes"] *= 2**26
+        said_once = True
+
+    def demand(job: dict[str, t.Any]) -> None:
+        job["expected_hashes"] *= 2**26
+        job["target"] = f"{2**256 // job['expected_hashes'] - 1:064x}"
+
+    site.alter("GET /ticketminer/", announce)
+    site.alter("POST /ticketminer/job", demand)
+    widget = Widget(profile.tab(f"{site.url}/pictures/estuary"))
+    widget.agree()
+    widget.see("mining")
+    widget.tab.see("days", WIDGET)
