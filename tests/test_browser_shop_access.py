@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from browsers import Browser, Profile
-from chromium import ChromiumTab
+from chromium_tab import ChromiumTab
 from demo_sites import DemoSite, DemoSites
 from purchases import ENDLESS, assert_bought, at
 from visits import WIDGET, Widget, said, walk_to

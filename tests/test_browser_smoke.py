@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from browsers import Browser, Profile, Tab
-from chromium import ChromiumTab
+from chromium_tab import ChromiumTab
 from demo_sites import DemoSites
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response

@@ -7,7 +7,7 @@ import re
 import typing as t
 
 from browsers import Profile
-from chromium import ChromiumTab
+from chromium_tab import ChromiumTab
 from demo_sites import DemoSites
 from played_wallet import BALANCE, TITLE, OpenWallet
 from visits import CATALOGUE, DIALOG, said
