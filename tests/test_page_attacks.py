@@ -191,3 +191,15 @@ def test_a_site_that_asks_for_more_work_than_it_said_is_seen_to(profile: Profile
     widget.agree()
     widget.see("mining")
     widget.tab.see("days", WIDGET)
+
+
+def test_a_payment_whose_answer_was_lost_is_not_mined_for_again(profile: Profile, demos: DemoSites) -> None:
+    site = demos.shop()
+    site.lose("POST /ticketminer/redeem")
+    widget = Widget(profile.tab(f"{site.url}/pictures/estuary"))
+    widget.agree()
+    widget.press("act.retry")
+    mined = site.asked("POST /ticketminer/submit")
+    widget.press("act.start")
+    assert profile.downloaded().read_bytes() == original("estuary")
+    assert (site.asked("POST /ticketminer/submit"), site.paid()) == (mined, 2)

@@ -224,7 +224,11 @@ export class Session {
   async retry() {
     this.#mining?.work.retry();
     if (!this.#opening) await this.open({ service: this.#service, cores: this.#around.cores });
-    else if (this.snapshot.phase === "failed") this.board.show({ phase: "idle", problem: null });
+    else if (this.snapshot.phase === "failed") {
+      await this.#recover(); // it may be paid for
+      await this.#count();
+      this.board.show({ phase: "idle", problem: null });
+    }
   }
 
   /** @param {import("./types.d.ts").Surroundings} now */
