@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from browsers import DESKTOP, PHONE, Browser, PageError, Profile, Tab, launch
-from chromium import ChromiumTab
+from chromium_tab import ChromiumTab
 from demo_sites import DemoSite, DemoSites
 from played_core import PlayedCore
 from visits import DIALOG, Widget, fund, said
