@@ -210,6 +210,32 @@ def test_the_words_of_one_site_bring_only_that_site(open_site: LiveSite, anna: P
     assert ben.run("wallet", "words").stdout != anna.run("wallet", "words").stdout
 
 
+def test_the_words_of_one_site_ask_no_other_site(open_site: LiveSite, anna: Person, ben: Person) -> None:
+    with anna.wallet() as wallet:
+        open_site.fill(wallet, 4)
+    words = anna.run("wallet", "words", "--site", open_site.url).stdout
+    with ben.wallet() as wallet:
+        wallet.restore_words(words, "http://127.0.0.1:9")
+    restored = ben.run("wallet", "restore", "--site", open_site.url, stdin=words)
+    assert (restored.exit_code, restored.stdout.count("\n")) == (0, 1)
+    assert "127.0.0.1:9:" not in restored.stderr
+
+
+def test_a_wallet_says_which_of_its_tickets_its_words_do_not_bring_back(
+    open_site: LiveSite, anna: Person, ben: Person
+) -> None:
+    with anna.wallet() as wallet:
+        open_site.fill(wallet, 4)
+    words = anna.run("wallet", "words", "--site", open_site.url).stdout
+    assert anna.run("wallet", "restore", "--site", open_site.url, stdin=words).exit_code == 0
+    assert "the whole wallet" in anna.run("wallet", "words").stderr
+    assert ben.run("wallet", "restore", "--site", open_site.url, stdin=words).exit_code == 0
+    said = ben.run("wallet", "words").stderr
+    assert "the whole wallet" not in said
+    assert f"ticketminer wallet words --site {open_site.url}" in said
+    assert ben.run("wallet", "words", "--site", open_site.url).stdout == words
+
+
 def test_words_repair_a_damaged_wallet_in_its_place(open_site: LiveSite, anna: Person) -> None:
     with anna.wallet() as wallet:
         open_site.fill(wallet, 4)

@@ -99,5 +99,5 @@ class Session:
             return
         self.output.note(
             f"You hold {tickets(sum(site.balance for site in self.wallet.sites()))}. If this computer is lost, only "
-            "12 words bring them back. Write them down once: ticketminer wallet words"
+            "words bring them back. Write them down once: ticketminer wallet words"
         )

@@ -119,9 +119,14 @@ def words(options: Options, site: str | None) -> None:
     with Session(options) as session:
         if site is None:
             spelt = session.wallet.words()
+            apart = session.wallet.apart()
             session.output.note(
-                "These 12 words are the whole wallet. Write them down and show them to nobody."
+                f"These 12 words are the {'rest of the' if apart else 'whole'} wallet. Write them down and show them to nobody."
             )
+            for origin in apart:
+                session.output.note(
+                    f"The tickets of {origin} came from other words. These bring them back: ticketminer wallet words --site {origin}"
+                )
         else:
             spelt = session.wallet.site_words(origin_of(site))
             session.output.note(f"These 24 words are your tickets of {origin_of(site)} only.")
@@ -155,7 +160,7 @@ def restore(options: Options, urls: tuple[str, ...], site: str | None, earned_at
     addresses = list(dict.fromkeys([*urls, *([site] if site else [])]))
     Wallet.create_from_words(options.wallet, spelt, target).close()
     with Session(options) as session:
-        if not earned_at:
+        if not earned_at and target is None:
             named = {*map(origin_of, addresses)}
             addresses += [known.origin for known in session.wallet.sites() if known.origin not in named]
         if not addresses:

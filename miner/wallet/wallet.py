@@ -18,7 +18,15 @@ from miner.wallet.records import (
     PendingRequest,
     RequestKind,
 )
-from miner.wallet.seed import MASTER_SIZE, SITE_SEED_SIZE, from_words, seed_id, to_words
+from miner.wallet.seed import (
+    MASTER_SIZE,
+    SITE_SEED_SIZE,
+    from_words,
+    seed_id,
+    seed_name,
+    site_seed,
+    to_words,
+)
 from miner.wallet.selection import choose
 from miner.wallet.sitebook import SiteBook
 from miner.wallet.store import Store, default_path
@@ -114,9 +122,18 @@ class Wallet(SiteBook):
     def words(self) -> str:
         """Return the 12 words that restore this wallet, given the addresses of its sites.
 
-        A site that was taken over by its own 24 words (:meth:`restore_words`) keeps those.
+        A site that was taken over by its own 24 words (:meth:`restore_words`) keeps those; :meth:`apart` names it.
         """
         return to_words(self._master())
+
+    def apart(self) -> list[str]:
+        """Return the origins whose tickets the 12 words do not bring back: they have 24 words from elsewhere."""
+        return [site.origin for site in self.sites() if self._is_apart(site.origin)]
+
+    def _is_apart(self, origin: str) -> bool:
+        own = self._own_seed(origin)
+        names = {seed_name(origin, key.issuer_name) for key in self.keys(origin)}
+        return own is not None and own not in {site_seed(self._master(), name) for name in names}
 
     def site_words(self, origin: str) -> str:
         """Return the 24 words of the one site at `origin`; they restore it here or in its page, and nothing else.
