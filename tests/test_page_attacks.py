@@ -18,6 +18,7 @@ from live import LiveSite, LiveSites
 from pasting import form_challenge, tickets_code
 from visitor import Visitor
 from visits import DIALOG, WIDGET, WalletPage, Widget, fund, original, said
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Response
 
 from miner import Wallet
@@ -203,3 +204,19 @@ def test_a_payment_whose_answer_was_lost_is_not_mined_for_again(profile: Profile
     widget.press("act.start")
     assert profile.downloaded().read_bytes() == original("estuary")
     assert (site.asked("POST /ticketminer/submit"), site.paid()) == (mined, 2)
+
+
+def test_two_services_of_one_origin_do_not_mine_at_once(profile: Profile, demos: DemoSites) -> None:
+    endless = {"yespower": 2**30, "scrypt": 2**30, "sha256d": 2**30}
+    site, other = (demos.shop(TICKETMINER_EFFORT=endless), demos.donation(TICKETMINER_EFFORT=endless))
+    site.app.wsgi_app = DispatcherMiddleware(site.app.wsgi_app, {"/two": other.app})
+    script = '<script type="module" src="/ticketminer/element.js"></script>'
+    tags = [
+        f'<ticket-miner id="{name}" service="{path}/ticketminer/"></ticket-miner>'
+        for name, path in (("one", ""), ("two", "/two"))
+    ]
+    site.on("GET /", lambda _: Response(script + "".join(tags), content_type="text/html"))
+    tab = profile.tab(site.url)
+    for name, key in (("one", "mining"), ("two", "observing")):
+        tab.click(f"#{name} >>> button", "=" + said("agree"))
+        tab.see(said(key), f"#{name}")

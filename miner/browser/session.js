@@ -103,7 +103,7 @@ export class Session {
     if ((await this.wallet.unanswered()).length) {
       const { value, paid } = await this.client.recover({ olderThan: 0 });
       if (value) this.board.notice("recovered", { amount: value });
-      this.#paid = new Set(paid);
+      for (const what of paid) this.#paid.add(what);
     }
     const soon = this.wallet.now() + RENEW_WITHIN;
     const tickets = await this.wallet.tickets();
@@ -165,7 +165,7 @@ export class Session {
       failed: stopped,
     });
     this.#mining = mining;
-    this.#turn ??= new Turn(`ticketminer:${this.#service}`, { visible: !this.#around.hidden });
+    this.#turn ??= new Turn("ticketminer", { visible: !this.#around.hidden });
     this.#turn.onchange = () => this.#settle();
     this.#asked = false;
     void this.#turn.take().then(() => {
