@@ -15,17 +15,18 @@ MULTIPLIERS = {"sha256d": 1, "scrypt": 1 << 16, "neoscrypt": 1 << 16}
 """How many times easier difficulty 1 is by a pool's count: scrypt pools, and by common practice neoscrypt ones, divide by 65,536."""
 
 SPACE = 1 << 256
+LEAST = Decimal("1e-20")
 
 
 def share_target(algorithm: str, difficulty: int | Decimal) -> int:
     """Return the target of a share at a pool's `difficulty`: the exact quotient, rounded down, below 2^256.
 
-    :raises ValueError: the difficulty is not a finite number above 0, or the algorithm has no pools that we know.
+    :raises ValueError: the difficulty is not from 1e-20 to 2^256, or the algorithm has no pools that we know.
     """
     if isinstance(difficulty, bool) or not isinstance(difficulty, int | Decimal):
         raise ValueError("A difficulty is an int or a Decimal; parse a pool's JSON with parse_float=Decimal.")
-    if not Decimal(difficulty).is_finite() or difficulty <= 0:
-        raise ValueError(f"{difficulty} is no difficulty: it must be above 0.")
+    if not Decimal(difficulty).is_finite() or not LEAST <= difficulty <= SPACE:
+        raise ValueError(f"A difficulty lies between {LEAST} and 2^256; this one does not.")
     if algorithm == "ethash":
         space = Fraction(SPACE)
     elif algorithm in MULTIPLIERS:
@@ -61,9 +62,6 @@ def expected_hashes(target: int) -> int:
 
 def target_difficulty(algorithm: str, target: int) -> Decimal:
     """Return the pool's difficulty of `target`, to 9 digits: for people and for ``mining.suggest_difficulty``."""
-    if algorithm == "ethash":
-        space = SPACE
-    else:
-        space = DIFFICULTY_1 * MULTIPLIERS[algorithm]
+    space = SPACE if algorithm == "ethash" else DIFFICULTY_1 * MULTIPLIERS[algorithm]
     ratio = Fraction(space, max(1, target))
     return Decimal(f"{ratio.numerator / ratio.denominator:.9g}")
