@@ -1,0 +1,113 @@
+"""A list of pools, of which one is talked to at a time: the first that works, and after a session the list from its beginning."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import random
+import ssl
+import time
+import typing as t
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from flask_ticketminer.work.stratum.connection import Connection, Endpoint, Patience, Reconnect
+from flask_ticketminer.work.stratum.dialects import Dialect
+from flask_ticketminer.work.stratum.errors import UpstreamError
+
+log = logging.getLogger(__name__)
+
+STEADY = 60.0
+"""Seconds after which a session was one that works: what fails then begins a new count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds between rounds through the list: doubled from `first` to `most`, with a quarter of jitter either way."""
+
+    first: float = 1.0
+    most: float = 60.0
+
+    def pause(self, rounds: int, draw: float) -> float:
+        """Return the pause after so many rounds (from 1 on) without a steady session; `draw` is uniform in [0, 1)."""
+        return min(self.most, self.first * 2 ** min(rounds - 1, 32)) * (0.75 + draw / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool and how to talk to it: `dialect` makes the state of a new session."""
+
+    endpoint: Endpoint
+    dialect: Callable[[], Dialect]
+
+
+class Pools:
+    """Keeps one session open.
+
+    :param session: awaited beside each session, from its first moment; what it awaits of the connection raises when that ends.
+    :param sleep: seconds; a test's may be shorter.
+    """
+
+    def __init__(
+        self,
+        pools: Sequence[Pool],
+        session: Callable[[Connection], Awaitable[None]],
+        *,
+        patience: Patience | None = None,
+        backoff: Backoff | None = None,
+        tls: ssl.SSLContext | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not pools:
+            raise ValueError("A list of pools has at least one.")
+        self._pools = pools
+        self._session = session
+        self._patience = patience or Patience()
+        self._backoff = backoff or Backoff()
+        self._tls = tls
+        self._sleep = sleep
+        self._monotonic = monotonic
+
+    async def run(self) -> t.NoReturn:
+        """Talk to the pools until cancelled."""
+        rounds = 0
+        while True:
+            for pool in self._pools:
+                if await self._steady(pool):
+                    rounds = 0
+                    break
+            else:
+                rounds += 1
+            await self._sleep(self._backoff.pause(max(rounds, 1), random.random()))
+
+    async def _steady(self, pool: Pool) -> bool:
+        """Hold sessions with `pool` for as long as it asks for new ones; return whether the last was steady."""
+        while True:
+            began = self._monotonic()
+            try:
+                await self._hold(pool)
+            except Reconnect as wish:
+                log.info("%s asked for a new connection.", pool.endpoint)
+                port = wish.port or pool.endpoint.port
+                pool = dataclasses.replace(pool, endpoint=dataclasses.replace(pool.endpoint, port=port))
+                if self._monotonic() - began < self._backoff.first:
+                    return False  # it would have us run in circles
+                await self._sleep(wish.wait)
+            except UpstreamError as error:
+                log.warning("%s: %s", pool.endpoint, error)
+                return self._monotonic() - began >= STEADY
+
+    async def _hold(self, pool: Pool) -> None:
+        connection = await Connection.open(
+            pool.endpoint, pool.dialect(), patience=self._patience, tls=self._tls
+        )
+        beside = asyncio.ensure_future(self._session(connection))
+        try:
+            await connection.run()
+        finally:
+            beside.cancel()
+            ended = (await asyncio.gather(beside, return_exceptions=True))[0]
+            if isinstance(ended, Exception) and not isinstance(ended, UpstreamError):
+                raise ended
