@@ -31,7 +31,7 @@ class Backoff:
 
     def pause(self, rounds: int, draw: float) -> float:
         """Return the pause after so many rounds (from 1 on) without a steady session; `draw` is uniform in [0, 1)."""
-        return min(self.most, self.first * 2 ** min(rounds - 1, 32)) * (0.75 + draw / 2)
+        return min(self.most, self.first * float(1 << min(rounds - 1, 32))) * (0.75 + draw / 2)
 
 
 @dataclass(frozen=True, slots=True)
