@@ -1,0 +1,102 @@
+"""Calls to a coin's node by JSON-RPC over HTTP; whatever it answers is checked by who asked."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import typing as t
+from decimal import Decimal
+
+import httpx
+
+from flask_ticketminer.work.stratum.errors import Disconnected, Misbehaved, Refused
+from flask_ticketminer.work.stratum.messages import printable
+
+MAX_ANSWER = 64 << 20
+"""Bytes; a template carries whole transactions as hex."""
+ANSWER, LONG_POLL = 60.0, 600.0
+"""Seconds to wait for an answer, and for one that the node gives when there is news."""
+
+
+class NodeClient:
+    """A node's RPC.
+
+    :param url: with user and password, as ``http://user:password@127.0.0.1:9332/``.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = httpx.URL(url)
+        auth = (parsed.username, parsed.password) if parsed.username else None
+        self.address = str(parsed.copy_with(username=None, password=None))
+        # A node is the operator's own and near by: the environment's proxies are for the web.
+        self._http = httpx.AsyncClient(auth=auth, trust_env=False)
+        self._ids = itertools.count(1)
+
+    async def __aenter__(self) -> t.Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def call(self, method: str, *params: t.Any, patience: float = ANSWER) -> t.Any:
+        """Return what the node answers; numbers with a point are Decimal.
+
+        :raises Refused: the node answered with an error.
+        :raises Disconnected: it did not answer; whether it did what was asked is unknown.
+        :raises Misbehaved: its answer is no JSON-RPC.
+        """
+        asked = {"jsonrpc": "1.0", "id": next(self._ids), "method": method, "params": params}
+        timeout = httpx.Timeout(patience, connect=ANSWER)
+        try:
+            async with self._http.stream("POST", self.address, json=asked, timeout=timeout) as reply:
+                status, text = reply.status_code, b""
+                async for piece in reply.aiter_bytes():
+                    text += piece
+                    if len(text) > MAX_ANSWER:
+                        raise Misbehaved(f"The node's answer to {method} is larger than {MAX_ANSWER} bytes.")
+        except httpx.HTTPError as error:
+            reason = printable(error) or type(error).__name__
+            raise Disconnected(f"The node at {self.address} does not answer: {reason}") from error
+        if status in (401, 403):
+            raise Refused(
+                f"The node at {self.address} refuses the user or the password, or this address (rpcallowip)."
+            )
+        try:
+            answer = json.loads(text, parse_float=Decimal)
+        except (ValueError, RecursionError) as error:
+            raise Misbehaved(f"The node at {self.address} answered {status} and no JSON.") from error
+        if not isinstance(answer, dict) or not {"result", "error"} & answer.keys():
+            raise Misbehaved(f"The node at {self.address} answered no JSON-RPC.")
+        if answer.get("error") is not None:
+            raise _refusal(method, answer["error"])
+        return answer.get("result")
+
+    async def template(self, rules: t.Sequence[str], long_poll_id: str | None = None) -> t.Any:
+        """Return the answer to ``getblocktemplate``; with `long_poll_id` as soon as there is another than that one's.
+
+        Raises as :meth:`call` does.
+        """
+        request: dict[str, t.Any] = {"rules": list(rules)}
+        if long_poll_id is None:
+            return await self.call("getblocktemplate", request)
+        return await self.call("getblocktemplate", request | {"longpollid": long_poll_id}, patience=LONG_POLL)
+
+    async def submit_block(self, block: str) -> str | None:
+        """Submit a block (hex). Return None when the node took it or had it already, else its reason.
+
+        It may be repeated: the node knows a block that it has. Raises as :meth:`call` does.
+        """
+        answer = await self.call("submitblock", block)
+        if answer is None or answer in ("duplicate", "duplicate-inconclusive"):
+            return None
+        return printable(answer)
+
+
+def _refusal(method: str, error: object) -> Refused:
+    members = error if isinstance(error, dict) else {"message": error}
+    code = members.get("code", 20)
+    message = printable(members.get("message", ""))
+    return Refused(
+        f"The node refuses {method}: {message}",
+        code if isinstance(code, int) and not isinstance(code, bool) else 20,
+    )
