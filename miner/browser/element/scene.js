@@ -79,5 +79,6 @@ export const describe = (s, self, messages, { duration, compact }) => {
   const counting = running && target > 0;
   const number = done || price === null ? "" : say("n", { n: counting || !target ? got : n });
   const unit = done ? say(`stub.${is}`) : counting ? say("stub.of", { n: target }) : target ? say("unit", { n }) : say("stub.given");
-  return { is, title: say(is), lines, meter, figures, notices, actions, stub: { number, unit, done, got, all: counting ? target : 0 } };
+  const title = is === "idle" && missing && !agreed ? say("needed", { n: missing }).replace(/\.$/, "") : say(is);
+  return { is, title, lines, meter, figures, notices, actions, stub: { number, unit, done, got, all: counting ? target : 0 } };
 };
