@@ -271,7 +271,7 @@ export interface Exchanges {
   exchange(
     talk: Talk, tickets: HeldTicket[], values: number[], options?: { label?: string; adopt?: boolean },
   ): Promise<HeldTicket[]>;
-  /** Text that carries tickets worth exactly `amount`; some are split before where needed. */
+  /** Text that carries tickets worth exactly `amount`, as few as can be: some are split or joined before. */
   send(talk: Talk, amount: number): Promise<string>;
   /** Swap many small tickets for few large ones; by how many they became fewer. */
   join(talk: Talk): Promise<number>;
@@ -279,8 +279,9 @@ export interface Exchanges {
   renew(talk: Talk): Promise<number>;
   /** Swap the tickets that the wallet's words do not bring back, of a gift or of other words, for ones that they do; their value. */
   reissue(talk: Talk): Promise<number>;
-  /** Take over the tickets in `text` by swapping them at once; their value. Throws ForeignRequest: they belong to
-   * another site; WalletError: they are not genuine, have expired, or the giver has spent them. */
+  /** Take over the tickets in `text` by swapping them at once; their value. Those that came before are
+   * left out. Throws ForeignRequest: they belong to another site; WalletError: they are not genuine, have expired, all
+   * came before, or the giver has spent them. */
   receive(talk: Talk, text: string): Promise<number>;
 }
 
