@@ -52,7 +52,7 @@ export function balance(context, earn) {
       write(words, n ? t("balance.have", { n }) : t("empty.have"));
       const cost = algorithm ? t("balance.cost", { n: algorithm.expectedHashes, algorithm: algorithm.name }) : "";
       const wait = snapshot.secondsPerTicket
-        ? t("balance.time", { time: locale.length(snapshot.secondsPerTicket) })
+        ? t("balance.time", { time: locale.about(snapshot.secondsPerTicket) })
         : "";
       write(
         means,
