@@ -220,3 +220,20 @@ def test_two_services_of_one_origin_do_not_mine_at_once(profile: Profile, demos:
     for name, key in (("one", "mining"), ("two", "observing")):
         tab.click(f"#{name} >>> button", "=" + said("agree"))
         tab.see(said(key), f"#{name}")
+
+
+def test_a_share_that_is_refused_is_replaced(profile: Profile, demos: DemoSites) -> None:
+    site = demos.shop()
+    site.fail("POST /ticketminer/submit", status=409, cause="duplicate-share", wait=None)
+    widget = Widget(profile.tab(f"{site.url}/pictures/estuary"))
+    widget.agree()
+    assert profile.downloaded().read_bytes() == original("estuary")
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_clock_that_is_far_off_hides_no_ticket(profile: Profile, demos: DemoSites, days: int) -> None:
+    site = demos.shop(ahead=days * 86_400)
+    widget = Widget(profile.tab(f"{site.url}/pictures/estuary"))
+    widget.agree()
+    assert profile.downloaded().read_bytes() == original("estuary")
+    assert site.paid() == 2

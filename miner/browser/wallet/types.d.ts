@@ -18,6 +18,8 @@ export type Spent = (nonce: string) => boolean;
 export interface WalletApi {
   /** This machine's time in Unix seconds. */
   now(): Now;
+  /** Seconds to add to `now()` for the time at the site, which decides what has expired; its client knows them. */
+  offset: number;
 
   /** Pin directory entries, apart from those whose tickets have all expired. Throws KeyMismatch: an entry differs from the
    * pinned one, is a second key for its value and time, or there are too many. */
