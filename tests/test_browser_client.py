@@ -210,7 +210,7 @@ def test_a_forged_gift_is_not_taken(buyer: Buyer, purse: Wallet, market: LiveSit
 
 def test_small_tickets_are_joined(buyer: Buyer, stock: Stock) -> None:
     stock(1, 1, 1, 4, 2)
-    assert buyer("await client.join()") == 3
+    assert buyer("await (await load('client/exchange.js')).join(client)") == 3
     assert buyer("await values()") == [1, 8]
 
 

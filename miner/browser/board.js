@@ -33,7 +33,10 @@ export class Board {
     this.look = look;
   }
 
-  /** Hear of other tabs; `recount` when they changed the balance. @param {string} service @param {() => Promise<void>} recount */
+  /**
+   * Hear of other tabs; `recount` when they changed the balance.
+   * @param {string} service @param {() => Promise<void>} recount
+   */
   listen(service, recount) {
     if (this.#channel) return;
     this.#channel = new BroadcastChannel(`ticketminer:${service}`);

@@ -1,4 +1,4 @@
-// What only the wallet page asks for: lists, gifts, backup words, and the ways to be rid of it all.
+// What only the wallet page asks for: all that the wallet holds, its words, and a restore from words.
 
 import { SiteUnreachable } from "./errors.js";
 import { fromWords, toWords } from "./wallet/words.js";

@@ -182,9 +182,9 @@ export interface Payments {
   /**
    * Pay `challenge`, the answer to a GET of `resource`. `label` goes to the history ("paid").
    *
-   * A payment for it that is still open is sent again instead, so two tabs that pay for the same at once pay once. While the site is busy it waits; a refusal that fresh
-   * keys, a fresh challenge or other tickets mend is mended, at most twice; small tickets are joined where too many
-   * would be needed; an expired challenge is asked for again.
+   * A payment for it that is still open is sent again instead, so two tabs that pay for the same at once pay once. While
+   * the site is busy it waits; a refusal that fresh keys, a fresh challenge or other tickets mend is mended, at most
+   * twice; small tickets are joined where too many would be needed; an expired challenge is asked for again.
    *
    * Throws PaymentFailed: `price-changed` when it costs more than `most`, `already-delivered`, else with the site's
    * cause; NotEnoughTickets; ForeignRequest: the payment would leave this service; SiteError: the outcome is unknown,
@@ -277,7 +277,8 @@ export interface Exchanges {
   join(talk: Talk): Promise<number>;
   /** Swap the tickets that end within a week for new ones; their value. */
   renew(talk: Talk): Promise<number>;
-  /** Swap the tickets that the wallet's words do not bring back, of a gift or of other words, for ones that they do; their value. */
+  /** Swap the tickets that the wallet's words do not bring back, of a gift or of other words, for ones that they do;
+   * their value. */
   reissue(talk: Talk): Promise<number>;
   /** Take over the tickets in `text` by swapping them at once; their value. Those that came before are
    * left out. Throws ForeignRequest: they belong to another site; WalletError: they are not genuine, have expired, all
@@ -301,7 +302,6 @@ export interface SiteClientApi extends Talk {
   recover(options?: { olderThan?: number }): Promise<Recovered>;
   send(amount: number): Promise<string>;
   receive(text: string): Promise<number>;
-  join(): Promise<number>;
   renew(): Promise<number>;
   reissue(): Promise<number>;
   restore(progress?: Progress, signal?: AbortSignal): Promise<Restored>;

@@ -12,7 +12,9 @@ import { describe } from "./scene.js";
 const TICK = 1000; // milliseconds between two changes of figures
 const MOST_PIPS = 10;
 /** Before the first word of the core. */
-const NOTHING = /** @type {import("../types.d.ts").Snapshot} */ (/** @type {unknown} */ ({ phase: "loading", reasons: [], notices: [], balance: 0, given: 0 }));
+const NOTHING = /** @type {import("../types.d.ts").Snapshot} */ (
+  /** @type {unknown} */ ({ phase: "loading", reasons: [], notices: [], balance: 0, given: 0 })
+);
 const CHECK = "M5 12.5l4.7 4.7L19.5 7";
 /** @type {Map<string, string>} */
 const DRAWN = new Map([
@@ -41,8 +43,10 @@ export async function open(host) {
   const figures = h("dl");
   const notices = h("ul", { class: "notices" });
   const actions = h("p", { class: "actions" });
-  const withdraw = h("button", { type: "button", class: "plain", click: () => host.withdraw() }, messages.text("withdraw"));
-  const details = h("details", { toggle: () => void controls().catch(() => (show = null)) }, h("summary", null, messages.text("details")));
+  const withdraw = h("button", { type: "button", class: "plain", click: () => host.withdraw() },
+    messages.text("withdraw"));
+  const details = h("details", { toggle: () => void controls().catch(() => (show = null)) },
+    h("summary", null, messages.text("details")));
   const node = h("div", { class: "panel" }, heading, lines, meter, figures, notices, actions, details,
     h("p", { class: "links" }, host.link("about"), host.link("wallet"), withdraw));
 
@@ -132,7 +136,8 @@ export async function open(host) {
     if (show) return draw();
     show = () => {}; // once
     await Promise.all([messages.load(assets, "controls"), host.sheet("controls.css")]);
-    const made = (await import("./controls.js")).controls(messages, format, (limits) => void core.limits(limits).catch(() => {}));
+    const { controls: make } = await import("./controls.js");
+    const made = make(messages, format, (limits) => void core.limits(limits).catch(() => {}));
     details.appendChild(made.node);
     show = made.show;
     draw();
@@ -145,15 +150,16 @@ export async function open(host) {
     const mine = remote.owner === me;
     const { balance, earned, given, reasons, missing, location } = s;
     if (s.phase === "idle" && !asked && !calling && price() === null) void call(ask);
-    if (mine && earned + given > tickets) host.emit("ticketminer-ticket", { amount: earned + given - tickets, balance });
+    const came = earned + given - tickets;
+    if (mine && came > 0) host.emit("ticketminer-ticket", { amount: came, balance });
     tickets = earned + given;
     const before = phase;
     phase = `${s.phase} ${reasons}`;
     if (before !== phase) {
       host.emit("ticketminer-state", { phase: s.phase, reasons, balance, missing });
       const inside = within(location);
-      if (s.phase === "paid" && mine && host.emit("ticketminer-paid", { amount: price() ?? 0, location, fund: null }) && inside)
-        window.location.assign(inside);
+      const paid = { amount: price() ?? 0, location, fund: null };
+      if (s.phase === "paid" && mine && host.emit("ticketminer-paid", paid) && inside) window.location.assign(inside);
     }
     const now = `${phase} ${s.notices.length} ${balance} ${tickets}`;
     const wait = now === key ? drawn + TICK - performance.now() : 0;
@@ -181,9 +187,12 @@ export async function open(host) {
     withdraw.hidden = !agreed;
     details.hidden = !agreed || s.phase === "loading";
     if (s.notices.length) texts("notices");
-    if (s.problem || refused) texts("errors"); // until they are here, and where they cannot be had, a problem speaks for itself
+    // Until they are here, and where they cannot be had, a problem speaks for itself.
+    if (s.problem || refused) texts("errors");
     const free = asked?.price === null;
-    const self = { kind, fund, agreed, free, gave, refused, price: price(), target: goal(), own: !owner || owner === me };
+    const self = {
+      kind, fund, agreed, free, gave, refused, price: price(), target: goal(), own: !owner || owner === me,
+    };
     const shown = describe(s, self, messages, format);
     node.className = `panel ${shown.is}`;
     if (scene !== shown.is) put(mark, [icon(DRAWN.get(shown.is) ?? "ticket")]);
@@ -221,7 +230,8 @@ export async function open(host) {
       button.className = action === "stop" || label === messages.text("act.pause") ? "" : look;
       look = "";
     }
-    /** @type {HTMLAnchorElement} */ (buttons.get("open")).href = within(remote.snapshot?.location) ?? host.settings().resource;
+    const to = within(remote.snapshot?.location) ?? host.settings().resource;
+    /** @type {HTMLAnchorElement} */ (buttons.get("open")).href = to;
     if (focused instanceof HTMLElement && focused.hidden) heading.focus();
   }
 

@@ -102,6 +102,9 @@ function make(assets, service) {
   return remote;
 }
 
+/** @type {any} */
+let policy;
+
 /** The address as a page under `require-trusted-types-for` wants it. @param {string} href @returns {string} */
 function trusted(href) {
   try {
@@ -111,5 +114,3 @@ function trusted(href) {
   }
   return policy?.createScriptURL(href) ?? href;
 }
-/** @type {any} */
-let policy;

@@ -6,7 +6,9 @@
 
 const BANNER = ".ticketminer-banner[data-ticketminer-miner]";
 /** All that is taken from a page that may show what strangers wrote, where data attributes pass as harmless. */
-const ATTRIBUTES = ["service", "goal", "price", "fund", "fund-title", "consent", "consent-text", "algorithm", "effort", "wallet", "about"];
+const ATTRIBUTES = [
+  "service", "goal", "price", "fund", "fund-title", "consent", "consent-text", "algorithm", "effort", "wallet", "about",
+];
 const ASSETS = new URL("../", import.meta.url);
 /** @type {Map<string, Promise<Context>>} by language */
 const contexts = new Map();

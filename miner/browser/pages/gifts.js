@@ -32,10 +32,10 @@ export function described(text) {
 }
 
 /** A link that opens the wallet page with a gift. What follows # never reaches a server. @param {string} text */
-export const linkOf = (text) => `${location.origin}${location.pathname}${FRAGMENT}${text}`;
+const linkOf = (text) => `${location.origin}${location.pathname}${FRAGMENT}${text}`;
 
 /** @param {string} text @returns {Promise<SVGElement | null>} null where it does not fit, or no camera would read it */
-export async function qrCode(text, label = "") {
+async function qrCode(text, label = "") {
   const code = await encode(utf8(text));
   if (!code || code.version > DENSE) return null;
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");

@@ -1,8 +1,7 @@
 // What the visitor should know before money is at risk, each with what to do about it.
 
-import { h } from "../element/dom.js";
+import { h, icon } from "../element/dom.js";
 import { button } from "./forms.js";
-import { icon } from "./icons.js";
 import { List } from "./list.js";
 import { openWords } from "./words.js";
 
