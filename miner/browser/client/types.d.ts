@@ -182,9 +182,9 @@ export interface Payments {
   /**
    * Pay `challenge`, the answer to a GET of `resource`. `label` goes to the history ("paid").
    *
-   * A payment for it that is still open is sent again instead, so two tabs that pay for the same at once pay once. While
-   * the site is busy it waits; a refusal that fresh keys, a fresh challenge or other tickets mend is mended, at most
-   * twice; small tickets are joined where too many would be needed; an expired challenge is asked for again.
+   * A payment for it that is still open is sent again instead, so two tabs that pay for the same at once pay once.
+   * While the site is busy it waits; a refusal that fresh keys, a fresh challenge or other tickets mend is mended, at
+   * most twice; small tickets are joined where too many would be needed; an expired challenge is asked for again.
    *
    * Throws PaymentFailed: `price-changed` when it costs more than `most`, `already-delivered`, else with the site's
    * cause; NotEnoughTickets; ForeignRequest: the payment would leave this service; SiteError: the outcome is unknown,

@@ -17,8 +17,8 @@
 //   dir            direction; default: that of the language
 //   goal           "pay": open `resource`. "donate": give to `fund`. "tickets": save up. Default: pay with a resource,
 //                  donate with a fund, else tickets
-//   price          tickets: what `resource` costs, how many to give (0: until stopped), or how many to have. Where it is
-//                  missing the site is asked what `resource` costs; else it is 1
+//   price          tickets: what `resource` costs, how many to give (0: until stopped), or how many to have. Where it
+//                  is missing the site is asked what `resource` costs; else it is 1
 //   resource       path and query of what is paid for; default: this page
 //   fund           name of the fund; fund-title what to call it
 //   consent        version of the site's text; consent-text the text
@@ -30,8 +30,8 @@
 //
 //   ticketminer-state    the phase or a reason for a pause has changed
 //   ticketminer-ticket   tickets came in, or were given
-//   ticketminer-paid     the price is paid, or a gift from the balance is given. preventDefault() keeps the page where it
-//                        is
+//   ticketminer-paid     the price is paid, or a gift from the balance is given. preventDefault() keeps the page where
+//                        it is
 //
 // Looks: custom properties, listed in style.css.
 
