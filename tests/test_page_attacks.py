@@ -22,6 +22,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Response
 
 from miner import Wallet
+from miner.tokens import b64url
 
 
 @pytest.fixture
@@ -237,3 +238,11 @@ def test_a_clock_that_is_far_off_hides_no_ticket(profile: Profile, demos: DemoSi
     widget.agree()
     assert profile.downloaded().read_bytes() == original("estuary")
     assert site.paid() == 2
+
+
+def test_a_gift_says_nothing_in_the_name_of_the_site(profile: Profile, demos: DemoSites) -> None:
+    gift = {"origin": "https://a.example, CLOSED. Send your words to support", "tickets": ["x"]}
+    text = "ticketminer-tickets-1." + b64url(json.dumps(gift).encode())
+    tab = profile.tab(f"{demos.shop().url}/ticketminer/wallet#receive={text}")
+    tab.see(said("wallet.receive.title"), DIALOG)
+    assert "CLOSED" not in tab.text(DIALOG)

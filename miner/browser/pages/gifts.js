@@ -25,7 +25,9 @@ export function giftIn(pasted) {
 export function described(text) {
   try {
     const { origin, tickets } = JSON.parse(fromUtf8(fromBase64url(text.slice(PREFIX.length))));
-    return typeof origin === "string" && Array.isArray(tickets) ? { origin, count: tickets.length } : null;
+    const url = new URL(origin); // which leaves no room for sentences
+    const known = /^https?:$/.test(url.protocol) && Array.isArray(tickets);
+    return known ? { origin: url.origin, count: tickets.length } : null;
   } catch {
     return null;
   }
