@@ -246,3 +246,18 @@ def test_a_gift_says_nothing_in_the_name_of_the_site(profile: Profile, demos: De
     tab = profile.tab(f"{demos.shop().url}/ticketminer/wallet#receive={text}")
     tab.see(said("wallet.receive.title"), DIALOG)
     assert "CLOSED" not in tab.text(DIALOG)
+
+
+def test_consent_taken_back_on_the_wallet_page_ends_the_work(profile: Profile, demos: DemoSites) -> None:
+    site = demos.shop()
+    page = WalletPage(profile, site)
+    page.tab.fill("input[type=number]", "9999")
+    widget = Widget(page.tab)
+    widget.agree()
+    site.wait_asked("POST /ticketminer/submit", 2)
+    widget.press("withdraw")
+    widget.see("declined")
+    time.sleep(2)
+    asked = site.asked("POST *")
+    time.sleep(3)
+    assert site.asked("POST *") == asked

@@ -34,6 +34,7 @@ export class Session {
   /** Whether the turn has been asked for and could be here. */
   #asked = false;
   #userPause = false;
+  #stops = 0;
   /** What earlier pages have paid for, as this one found out. @type {Set<string>} */
   #paid = new Set();
 
@@ -117,6 +118,7 @@ export class Session {
   async start(goal, version) {
     await this.#ready();
     await this.stop();
+    const stops = this.#stops;
     if (version !== this.snapshot.consentVersion) {
       const message = "The site has changed what it asks for. Load the page again.";
       throw this.board.fail(new EngineError(message, { code: "consent-changed" }));
@@ -127,7 +129,8 @@ export class Session {
     try {
       if (goal.kind === "pay" && !(await this.#costs(goal))) return;
       await this.#count();
-      if (this.#wanted() <= 0) await this.#reached();
+      if (stops !== this.#stops) this.board.show({ phase: "idle" });
+      else if (this.#wanted() <= 0) await this.#reached();
       else await this.#mine(goal);
     } catch (error) {
       throw this.board.fail(error);
@@ -218,6 +221,7 @@ export class Session {
   }
 
   async stop() {
+    this.#stops++;
     if (this.#mining) await this.#close(this.#mining, "stopped");
   }
 

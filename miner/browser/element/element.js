@@ -111,6 +111,7 @@ function inside(element, root) {
   }
 
   function decline() {
+    panel?.stop();
     show("declined", messages.text("declined"),
       h("p", { class: "actions" }, button("reconsider", () => ask(), "plain"), have()));
   }

@@ -165,6 +165,8 @@ export interface Panel {
   update(): void;
   /** Mine for the goal. */
   start(): void;
+  /** Mine no more, whoever else looks on. */
+  stop(): void;
   focus(): void;
   close(): void;
 }

@@ -250,6 +250,7 @@ export async function open(host) {
   return {
     node,
     start,
+    stop: () => void core.stop().catch(() => {}),
     update() {
       asked = null;
       draw();
