@@ -7,6 +7,7 @@ import { EngineError, PaymentFailed } from "./errors.js";
 import { Mining } from "./mining.js";
 import { Wallet } from "./wallet/wallet.js";
 
+/** @typedef {import("./types.d.ts").Core} Core */
 /** @typedef {import("./types.d.ts").Goal} Goal */
 /** @typedef {import("./types.d.ts").Snapshot} Snapshot */
 
@@ -16,6 +17,7 @@ const CLOCK_TOLERANCE = 300;
 const RENEW_WITHIN = 7 * 86_400;
 const ABANDONED = 30; // seconds after which a run that is called running was interrupted
 
+/** @implements {Core} */
 export class Session {
   /** @type {import("./types.d.ts").Limits} */
   settings = { threads: 1, duty: 0.5, pauseOnBattery: true, pauseOnHidden: true, notifications: false };
