@@ -6,7 +6,7 @@ import { fromWords, toWords } from "./wallet/words.js";
 const LATEST_RUNS = 50;
 const LATEST_ENTRIES = 200;
 
-/** @typedef {import("./session.js").Session} Session */
+/** @import { Session } from "./session.js" */
 
 /** @param {Session} session @returns {Promise<import("./types.d.ts").WalletView>} */
 export async function view({ wallet, client, snapshot, settings }) {

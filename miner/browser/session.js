@@ -7,9 +7,7 @@ import { EngineError, PaymentFailed } from "./errors.js";
 import { Mining } from "./mining.js";
 import { Wallet } from "./wallet/wallet.js";
 
-/** @typedef {import("./types.d.ts").Core} Core */
-/** @typedef {import("./types.d.ts").Goal} Goal */
-/** @typedef {import("./types.d.ts").Snapshot} Snapshot */
+/** @import { Core, Goal, Snapshot } from "./types" */
 
 const MOST_THREADS = 8;
 const BACKUP_PROMPT = 8;

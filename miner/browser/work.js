@@ -2,7 +2,7 @@
 
 import { SiteProtocolError, SiteRefused, SiteUnreachable } from "./errors.js";
 
-/** @typedef {import("./types.d.ts").Job} Job */
+/** @import { Job } from "./types" */
 
 const SOLVE_SECONDS = 5;
 const MAX_BACKOFF = 60_000;

@@ -5,7 +5,7 @@ import { h, icon, put, write } from "./dom.js";
 import { Messages } from "./messages.js";
 import { diagnose } from "./trouble.js";
 
-/** @typedef {import("./host.d.ts").Host} Host */
+/** @import { Host } from "./host" */
 
 export class TicketMiner extends HTMLElement {
   static observedAttributes = ["goal", "price", "resource", "fund", "fund-title"];

@@ -3,7 +3,7 @@
 import { watch } from "./surroundings.js";
 import { diagnose } from "./trouble.js";
 
-/** @typedef {import("./host.d.ts").Remote} Remote */
+/** @import { Remote } from "./host" */
 
 const LINGER = 1000; // milliseconds for which a core outlives its last view, which may only be moving
 

@@ -6,8 +6,8 @@ import { button } from "./forms.js";
 import { openReceive, openSend } from "./gifts.js";
 import { openRestore } from "./words.js";
 
-/** @typedef {import("./context.js").Context} Context */
-/** @typedef {import("../types.d.ts").WalletView} WalletView */
+/** @import { Context } from "./context.js" */
+/** @import { WalletView } from "../types" */
 
 /** @param {Context} context @param {() => void} earn leads to the miner @returns {import("./context.js").Section} */
 export function balance(context, earn) {

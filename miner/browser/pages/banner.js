@@ -1,7 +1,7 @@
 // Donation banners: computing while one reads, and giving from the balance. Loaded with the page, so it is small; all
 // else is loaded when a button is pressed. Where that fails, the banner's form goes the way it goes without JavaScript.
 
-/** @typedef {import("./context.js").Context} Context */
+/** @import { Context } from "./context.js" */
 /** @typedef {Record<string, string | number | null>} Miner attributes of <ticket-miner> */
 
 const BANNER = ".ticketminer-banner[data-ticketminer-miner]";

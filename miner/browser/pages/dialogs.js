@@ -3,7 +3,7 @@
 import { h, icon, put, write } from "../element/dom.js";
 import { id } from "./forms.js";
 
-/** @typedef {import("./context.js").Context} Context */
+/** @import { Context } from "./context.js" */
 
 const CROSS = "M6 6l12 12M18 6L6 18";
 

@@ -4,7 +4,7 @@ import { h, write } from "../element/dom.js";
 import { amountInput, amountOf, field } from "./forms.js";
 import { minerFor } from "./mine.js";
 
-/** @typedef {import("./context.js").Context} Context */
+/** @import { Context } from "./context.js" */
 
 const MORE = 5; // tickets that the miner is asked for at first
 

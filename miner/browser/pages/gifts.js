@@ -6,7 +6,7 @@ import { actions, Dialog } from "./dialogs.js";
 import { amountInput, amountOf, button, copy, field, save } from "./forms.js";
 import { encode, outline } from "./qr.js";
 
-/** @typedef {import("./context.js").Context} Context */
+/** @import { Context } from "./context.js" */
 
 const PREFIX = "ticketminer-tickets-1.";
 const FRAGMENT = "#receive=";

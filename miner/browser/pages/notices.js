@@ -5,8 +5,8 @@ import { button } from "./forms.js";
 import { List } from "./list.js";
 import { openWords } from "./words.js";
 
-/** @typedef {import("./context.js").Context} Context */
-/** @typedef {import("../types.d.ts").Notice} Notice */
+/** @import { Context } from "./context.js" */
+/** @import { Notice } from "../types" */
 
 const SHOWN = ["words-unseen", "storage-temporary", "clock-wrong", "recovered"]; // the miner shows what concerns mining
 
