@@ -122,7 +122,7 @@ export async function openDonate(context, wish = {}) {
     );
   });
   dialog.show(
-    h("p", { class: "ticketminer-lead" }, t("donate.balance", { n: balance })),
+    balance ? h("p", { class: "ticketminer-lead" }, t("donate.balance", { n: balance })) : null,
     choices.length > 1
       ? h(
           "fieldset",
