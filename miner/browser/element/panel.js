@@ -6,8 +6,8 @@ import { connect } from "./remote.js";
 import { rows } from "./rows.js";
 import { describe } from "./scene.js";
 
-/** @typedef {import("./host.d.ts").Action} Action */
-/** @typedef {import("../types.d.ts").Problem} Problem */
+/** @import { Action } from "./host" */
+/** @import { Problem } from "../types" */
 
 const TICK = 1000; // milliseconds between two changes of figures
 const MOST_PIPS = 10;
@@ -65,6 +65,7 @@ export async function open(host) {
   let refused = null;
   /** @type {{ price: number | null } | null} what the site says that the resource costs */
   let asked = null;
+  let looked = false;
   const loaded = new Set();
   /** @type {((s: import("../types.d.ts").Snapshot) => void) | null} */
   let show = null;
@@ -94,8 +95,18 @@ export async function open(host) {
     return call(act);
   }
 
+  /** Learn what it costs now, or that it is open. */
   async function ask() {
-    if (price() === null) asked = { price: await core.price(host.settings().resource) };
+    asked = { price: await core.price(host.settings().resource) };
+  }
+
+  /** The same without a click. A page that shows a price may be of something that was paid for before. */
+  function look() {
+    const { kind, resource } = host.settings();
+    if (price() === null) return void call(ask);
+    if (looked || kind !== "pay" || resource === location.pathname + location.search) return;
+    looked = true;
+    ask().then(draw, () => {}); // where nothing can be learned, the price stands
   }
 
   function start() {
@@ -103,7 +114,7 @@ export async function open(host) {
     const version = host.agreed();
     if (version === null) return host.ask();
     void own(async () => {
-      await ask();
+      if (price() === null) await ask();
       const balance = remote.snapshot?.balance ?? 0;
       if (kind === "tickets" && balance >= goal()) target = balance + (price() ?? 1);
       await core.start({ kind, amount: goal(), resource, fund }, version);
@@ -149,7 +160,7 @@ export async function open(host) {
     if (!s) return;
     const mine = remote.owner === me;
     const { balance, earned, given, reasons, missing, location } = s;
-    if (s.phase === "idle" && !asked && !calling && price() === null) void call(ask);
+    if (s.phase === "idle" && !asked && !calling) look();
     const came = earned + given - tickets;
     if (mine && came > 0) host.emit("ticketminer-ticket", { amount: came, balance });
     tickets = earned + given;
@@ -253,6 +264,7 @@ export async function open(host) {
     stop: () => void core.stop().catch(() => {}),
     update() {
       asked = null;
+      looked = false;
       draw();
     },
     focus: () => heading.focus(),

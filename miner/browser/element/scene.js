@@ -10,7 +10,7 @@ export const chance = (x) => 1 - Math.exp(-x);
 const name = ({ phase, balance, given }, { kind, price, target, own, free, gave }) => {
   if (!own && /starting|mining|paused|paying/.test(phase)) return "busy";
   if (phase !== "idle" && (own || /loading|observing/.test(phase))) return phase;
-  if (gave || (kind === "donate" && own && price && given >= price)) return "thanks";
+  if (gave || (kind === "donate" && own && given >= (price || 1))) return "thanks";
   if (free) return "open";
   return kind !== "donate" && price !== null && balance >= target ? "enough" : "idle";
 };
