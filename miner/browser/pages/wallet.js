@@ -88,7 +88,8 @@ async function start(main) {
   main.classList.add("ticketminer-wallet");
   main.lang = messages.lang;
   main.dir = messages.dir;
-  put(main, [loading, trouble, body, shown]);
+  const home = main.querySelector(".ticketminer-home"); // the template's link to the site
+  put(main, [...(home ? [home] : []), loading, trouble, body, shown]);
 
   /** @param {(typeof linked)[number]} name */
   function focus(name) {
