@@ -262,3 +262,25 @@ def test_consent_taken_back_on_the_wallet_page_ends_the_work(profile: Profile, d
     asked = site.asked("POST *")
     time.sleep(3)
     assert site.asked("POST *") == asked
+
+
+def test_a_gift_that_a_dying_tab_had_not_shown_is_shown_by_the_next(
+    profile: Profile, demos: DemoSites
+) -> None:
+    site = demos.shop()
+    fund(profile, site, 4)
+    page = WalletPage(profile, site)
+    page.press("wallet.gift.open")
+    page.tab.fill(f"{DIALOG} input", "4")
+    page.press("wallet.gift.make", n=4)
+    page.tab.see(said("wallet.gift.ready-title", n=4), DIALOG)
+    page.tab.crash()
+    page = WalletPage(profile, site)
+    page.tab.see(said("wallet.gift.ready-title", n=4), DIALOG)
+    text = page.tab.value(f"{DIALOG} textarea")
+    page.press("wallet.gift.save")
+    page.press("wallet.dialog.done")
+    page.receive(text, 4)
+    page = WalletPage(profile, site)
+    page.has(4)
+    assert not page.tab.has(DIALOG)

@@ -8,7 +8,7 @@ import { Session } from "./session.js";
 /** @type {Set<keyof import("./types.d.ts").Core>} */
 const CALLS = new Set([
   "open", "surroundings", "start", "pause", "resume", "stop", "retry", "limits", "price", "pay", "donate", "view",
-  "send", "receive", "words", "wordsSeen", "restore", "deleteRun", "reset", "wipe",
+  "send", "taken", "receive", "words", "wordsSeen", "restore", "deleteRun", "reset", "wipe",
 ]);
 
 const session = new Session({

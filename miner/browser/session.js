@@ -332,6 +332,12 @@ export class Session {
   }
 
   /** @param {string} text */
+  async taken(text) {
+    await this.#ready();
+    await (await import("./desk.js")).taken(this, text);
+  }
+
+  /** @param {string} text */
   receive(text) {
     return this.#altering(() => this.client.receive(text));
   }

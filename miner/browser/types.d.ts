@@ -299,6 +299,8 @@ export interface WalletView {
   service: Service;
   storage: { usage: number | null; quota: number | null; persisted: boolean | null };
   wordsSeen: boolean;
+  /** Gifts whose text the visitor has not said to have: a tab that ends shows them to nobody. */
+  gifts?: { amount: number; text: string }[];
   limits: Limits;
 }
 
@@ -326,6 +328,8 @@ export interface Core {
   view(): Promise<WalletView>;
   /** Text that carries tickets worth exactly `amount`: ticketminer-tickets-1.… */
   send(amount: number): Promise<string>;
+  /** The visitor has the text of a gift. */
+  taken(text: string): Promise<void>;
   receive(text: string): Promise<number>;
   words(): Promise<string>;
   wordsSeen(): Promise<void>;

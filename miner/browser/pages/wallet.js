@@ -5,7 +5,7 @@ import { balance } from "./balance.js";
 import { Context } from "./context.js";
 import { earning } from "./earning.js";
 import { button } from "./forms.js";
-import { receiveFromAddress } from "./gifts.js";
+import { openGift, receiveFromAddress } from "./gifts.js";
 import { history } from "./history.js";
 import { jobs } from "./jobs.js";
 import { notices } from "./notices.js";
@@ -17,9 +17,7 @@ import { tickets } from "./tickets.js";
 import { toast } from "./toast.js";
 import { backup } from "./words.js";
 
-/** @typedef {import("../types.d.ts").Snapshot} Snapshot */
-/** @typedef {import("../types.d.ts").WalletView} WalletView */
-/** @typedef {import("../types.d.ts").Problem} Problem */
+/** @import { Problem, Snapshot, WalletView } from "../types" */
 
 const FRESH = 5000; // milliseconds after which figures of a running job are read again
 
@@ -216,6 +214,9 @@ async function start(main) {
   }
   addEventListener("hashchange", () => void answer().catch(complain));
   await answer().catch(complain);
+  const opened = context.when((snapshot) => snapshot.phase !== "loading" && Boolean(snapshot.siteName));
+  const found = await opened.then(() => core.view()).catch(() => null); // why it does not open is told already
+  for (const gift of found?.gifts ?? []) await openGift(context, gift);
 }
 
 const main = document.getElementById("ticketminer-wallet");

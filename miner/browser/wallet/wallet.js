@@ -131,7 +131,9 @@ function methods({ read, write, close, wipe }, now) {
 
     reset: () =>
       write(async ({ settings, history, runs }) => {
+        const gifts = await got(settings.get("gifts"));
         for (const table of [settings, history, runs]) table.clear();
+        if (gifts) settings.put(gifts, "gifts");
       }),
   };
   return wallet;
