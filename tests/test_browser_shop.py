@@ -6,7 +6,7 @@ from browsers import Profile
 from demo_sites import DemoSite, DemoSites
 from live import Person
 from purchases import ENDLESS, OpenProfile, assert_bought, at
-from visits import WalletPage, Widget, fund, said
+from visits import WalletPage, Widget, fund, original, said
 
 BEFORE_CONSENT = 25_000
 AFTER_CONSENT = 150_000
