@@ -1,4 +1,4 @@
-"""Scripts and style sheets without what only their readers need: comments, indentation and empty lines."""
+"""Scripts and style sheets without what only their readers need: comments, indentation, empty lines, needless space."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ _SHEET_TOKEN = re.compile(
 )
 _REGEX = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/\w*")
 _TEMPLATE = re.compile(r"(?:[^`\\$]|\\.|\$(?!\{))*", re.DOTALL)
+_APART = frozenset("{}()[],;:=")
+"""Signs that are never read together with what stands beside them, but for each other, and those are one token."""
 _VALUES = frozenset(")]}")
 """Signs that end a value, after which a slash divides; after any other sign it begins a regular expression."""
 _OPERATORS = frozenset(
@@ -28,12 +30,12 @@ _OPERATORS = frozenset(
 
 
 def lean_script(source: str) -> str:
-    """Return the JavaScript module `source` as the same program, without comments, indentation and empty lines.
+    """Return the JavaScript module `source` as the same program, without comments, indentation, empty lines and needless space.
 
-    Line ends stay where they were, so that a missing semicolon means the same. After ``)`` and ``}`` a slash is taken for a
+    Line ends stay where they were, so that a missing semicolon means the same; names stay as they are. After ``)`` and ``}`` a slash is taken for a
     division, as it is everywhere in our modules; a test compares the programs.
     """
-    return "".join(_lean(_script_tokens(source)))
+    return "".join(_lean(_script_tokens(source), _APART))
 
 
 def lean_sheet(source: str) -> str:
@@ -46,17 +48,20 @@ def lean_json(source: str) -> str:
     return json.dumps(json.loads(source), ensure_ascii=False, separators=(",", ":"))
 
 
-def _lean(tokens: t.Iterable[tuple[str, str]]) -> t.Iterator[str]:
-    """Yield the tokens that count, and of the space between them as little as keeps them apart."""
-    gap, first = "", True
+def _lean(tokens: t.Iterable[tuple[str, str]], apart: frozenset[str] = frozenset()) -> t.Iterator[str]:
+    """Yield the tokens that count, and of the space between them as little as keeps them apart.
+
+    :param apart: characters that need no space beside them.
+    """
+    gap, last = "", ""
     for kind, text in tokens:
         if kind in ("comment", "space"):
             gap = "\n" if "\n" in gap + text else " "
             continue
-        if gap and not first:
+        if last and (gap == "\n" or (gap and not apart & {last[-1], text[0]})):
             yield gap
         yield text
-        gap, first = "", False
+        gap, last = "", text
     yield "\n"
 
 

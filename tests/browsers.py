@@ -231,9 +231,11 @@ class Tab(abc.ABC):
         )
         order: list[str] = []
         seen: set[str] = set()
-        for _ in range(most):
+        for presses in range(most):
             self.press("Tab")
             place = str(self._ask(f"{DOM}\nreturn place()"))
+            if not place and not order and presses < 5:
+                continue  # a tab that was opened a moment ago may not listen yet
             if not place or place in seen:
                 break
             seen.add(place)

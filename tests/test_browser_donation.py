@@ -54,6 +54,7 @@ def test_a_reader_computes_for_the_articles_under_each_banner(
             widget.agree()
         tab.until(lambda least=before + 2: site.donated() >= least, "work for the site", 60)
         widget.press("act.stop")
+        widget.see("thanks")
         widget.see("act.gift")
         assert tab.errors() == []
         tab.close()

@@ -170,6 +170,9 @@ def test_lengths_and_sizes_have_the_digits_that_matter() -> None:
     }
     assert {seconds: ask("locale", "en", "length", seconds) for seconds in lengths} == lengths
     assert ask("locale", "en", "length", 3601) == "1 hour"
+    assert [ask("locale", "en", "about", seconds) for seconds in (0.2, 43, 131)] == [
+        "1 second", "45 seconds", "2 minutes",
+    ]  # fmt: skip
     assert ask("locale", "en", "size", 0) == "0 bytes"
     assert ask("locale", "en", "size", 184_320) == "184 kB"
     assert ask("locale", "en", "size", 1_250_000) == "1.3 MB"

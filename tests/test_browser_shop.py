@@ -6,7 +6,7 @@ from browsers import Profile
 from demo_sites import DemoSite, DemoSites
 from live import Person
 from purchases import ENDLESS, OpenProfile, assert_bought, at
-from visits import WalletPage, Widget, fund, said
+from visits import WalletPage, Widget, fund, original, said
 
 BEFORE_CONSENT = 25_000
 AFTER_CONSENT = 150_000
@@ -37,11 +37,13 @@ def test_what_was_bought_opens_again_without_mining(profile: Profile, demo_shop_
     widget = at(profile, site)
     widget.agree()
     assert_bought(profile, widget)
-    mined = site.asked("POST /ticketminer/submit")
     widget.tab.reload()
-    widget.press("act.start")
-    assert_bought(profile, widget)
-    assert (site.paid(), site.asked("POST /ticketminer/submit")) == (2, mined)
+    widget.see("open.text")
+    assert not widget.shows("act.start")
+    sent = site.asked("POST *")
+    widget.press("act.open")
+    assert profile.downloaded().read_bytes() == original("estuary")
+    assert (site.paid(), site.asked("POST *")) == (2, sent)
 
 
 def test_no_is_one_click_and_stays_no(profile: Profile, demo_shop_site: DemoSite) -> None:

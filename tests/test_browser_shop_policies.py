@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 
 import httpx
+import pytest
 from browsers import Profile
 from demo_sites import DemoSite, DemoSites
-from flask import make_response, render_template_string
+from flask import render_template_string
 from purchases import ENDLESS, OpenProfile, assert_bought, at
 from visits import WIDGET, Widget, original, said
-from werkzeug.wrappers import Response
+
+DOCS = pathlib.Path(__file__).parent.parent / "docs"
 
 
 def test_the_page_is_strict_and_its_worker_computes_webassembly(profile: Profile, demos: DemoSites) -> None:
@@ -26,23 +29,40 @@ def test_the_page_is_strict_and_its_worker_computes_webassembly(profile: Profile
     assert widget.tab.errors() == []
 
 
-def test_a_page_may_admit_scripts_by_nonce_alone(profile: Profile, demo_shop_site: DemoSite) -> None:
+@pytest.mark.parametrize(
+    "scripts",
+    ["'nonce-r4nd0m'", "'self'; require-trusted-types-for 'script'; trusted-types ticketminer"],
+    ids=["nonce", "trusted-types"],
+)
+def test_a_page_may_be_stricter_about_scripts(
+    profile: Profile, demo_shop_site: DemoSite, scripts: str
+) -> None:
     site = demo_shop_site
-
-    def page() -> Response:
-        source = "<!doctype html><title>Page</title>{{ ticketminer_widget(2, resource='/pictures/estuary/original', nonce='r4nd0m') }}"
-        response = make_response(render_template_string(source))
-        response.headers["Content-Security-Policy"] = (
-            "default-src 'none'; script-src 'nonce-r4nd0m'; worker-src 'self'; style-src 'self'; "
-            "connect-src 'self'; img-src 'self'"
-        )
-        return response
-
-    site.app.add_url_rule("/page", "page", page)
+    body = "{{ ticketminer_widget(2, resource='/pictures/estuary/original', nonce='r4nd0m') }}"
+    policy = "default-src 'none'; worker-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    add_page(site, "/page", body, {"Content-Security-Policy": policy + f"script-src {scripts}"})
     widget = Widget(profile.tab(f"{site.url}/page"))
     widget.agree()
     assert_bought(profile, widget)
     assert widget.tab.errors() == []
+
+
+def test_the_tag_of_the_documentation_works_in_a_page_that_no_template_of_ours_writes(
+    profile: Profile, demo_shop_site: DemoSite
+) -> None:
+    site = demo_shop_site
+    (tag,) = re.findall(r"```html\n(.*?)```", (DOCS / "browser.md").read_text(), re.DOTALL)
+    add_page(site, "/page", tag.replace('"/report"', '"/pictures/birches/original"'))
+    widget = Widget(profile.tab(f"{site.url}/page"))
+    widget.agree()
+    assert_bought(profile, widget, "birches")
+    assert widget.tab.errors() == []
+
+
+def add_page(site: DemoSite, path: str, body: str, headers: dict[str, str] | None = None) -> None:
+    """Add a page to a site that has answered nothing yet."""
+    source = f"<!doctype html><html lang=en><title>Page</title>{body}"
+    site.app.add_url_rule(path, path, lambda: (render_template_string(source), headers or {}))
 
 
 def test_a_policy_on_every_answer_is_named_and_javascript_mines(

@@ -97,7 +97,7 @@ def test_a_job_has_its_line_and_all_figures(open_wallet: OpenWallet) -> None:
     assert figures == {
         "Status": "Running",
         "Algorithm": "yespower",
-        "Workers": "1 worker",
+        "Threads": "1 thread",
         "Share of time at work": "50%",
         "Duration": "3 minutes, 25 seconds",
         "For": "your own tickets",

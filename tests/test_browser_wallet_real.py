@@ -33,7 +33,13 @@ def link_to(page: WalletPage, tickets: int) -> str:
     page.tab.see(said("wallet.gift.ready-title", n=tickets), DIALOG, 30)
     link = page.tab.value(f"{DIALOG} input")
     page.press("wallet.dialog.done")
-    page.press("wallet.gift.leave-lost")
+    ways = ("wallet.gift.leave", "wallet.gift.leave-lost")  # with a QR code, and without
+    page.press(
+        page.tab.until(
+            lambda: next((way for way in ways if page.tab.has(f"{DIALOG} button", "=" + said(way))), None),
+            "a way to close",
+        )
+    )
     return link
 
 

@@ -21,18 +21,19 @@ COMPARE = Path(__file__).parent / "browser" / "same_program.mjs"
 @pytest.mark.parametrize(
     ("source", "lean"),
     [
-        ("// why\nlet a = 1; // because\n\n\nlet b;\n", "let a = 1;\nlet b;\n"),
-        ("  return /* the */ 5 /* fifth */;\n", "return 5 ;\n"),
+        ("// why\nlet a = 1; // because\n\n\nlet b;\n", "let a=1;\nlet b;\n"),
+        ("  return /* the */ 5 /* fifth */;\n", "return 5;\n"),
         (
             "const s = \"// no comment\", t = '/* nor this */';",
-            "const s = \"// no comment\", t = '/* nor this */';\n",
+            "const s=\"// no comment\",t='/* nor this */';\n",
         ),
-        ("const r = /[/*]\\/ /g, n = a / b / c;", "const r = /[/*]\\/ /g, n = a / b / c;\n"),
-        ("`a  // ${ f({ b: `  ${c}` }) /* d */ }  e`", "`a  // ${ f({ b: `  ${c}` }) }  e`\n"),
-        ("a = b\n  // why\n  ++c", "a = b\n++c\n"),
+        ("const r = /[/*]\\/ /g, n = a / b / c;", "const r=/[/*]\\/ /g,n=a / b / c;\n"),
+        ("`a  // ${ f({ b: `  ${c}` }) /* d */ }  e`", "`a  // ${f({b:`  ${c}`})}  e`\n"),
+        ("x = a + +b - -c; y = { z } ;", "x=a + +b - -c;y={z};\n"),
+        ("a = b\n  // why\n  ++c", "a=b\n++c\n"),
     ],
 )
-def test_comments_and_indentation_go_and_nothing_else(source: str, lean: str) -> None:
+def test_comments_and_needless_space_go_and_nothing_else(source: str, lean: str) -> None:
     assert lean_script(source) == lean
 
 

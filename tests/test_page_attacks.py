@@ -22,6 +22,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Response
 
 from miner import Wallet
+from miner.tokens import b64url
 
 
 @pytest.fixture
@@ -201,7 +202,8 @@ def test_a_payment_whose_answer_was_lost_is_not_mined_for_again(profile: Profile
     widget.agree()
     widget.press("act.retry")
     mined = site.asked("POST /ticketminer/submit")
-    widget.press("act.start")
+    widget.tab.until(lambda: not widget.shows("failed"), "an answer to the question")
+    widget.tab.click(f"{WIDGET} >>> :is(button, a).main")
     assert profile.downloaded().read_bytes() == original("estuary")
     assert (site.asked("POST /ticketminer/submit"), site.paid()) == (mined, 2)
 
@@ -220,3 +222,65 @@ def test_two_services_of_one_origin_do_not_mine_at_once(profile: Profile, demos:
     for name, key in (("one", "mining"), ("two", "observing")):
         tab.click(f"#{name} >>> button", "=" + said("agree"))
         tab.see(said(key), f"#{name}")
+
+
+def test_a_share_that_is_refused_is_replaced(profile: Profile, demos: DemoSites) -> None:
+    site = demos.shop()
+    site.fail("POST /ticketminer/submit", status=409, cause="duplicate-share", wait=None)
+    widget = Widget(profile.tab(f"{site.url}/pictures/estuary"))
+    widget.agree()
+    assert profile.downloaded().read_bytes() == original("estuary")
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_clock_that_is_far_off_hides_no_ticket(profile: Profile, demos: DemoSites, days: int) -> None:
+    site = demos.shop(ahead=days * 86_400)
+    widget = Widget(profile.tab(f"{site.url}/pictures/estuary"))
+    widget.agree()
+    assert profile.downloaded().read_bytes() == original("estuary")
+    assert site.paid() == 2
+
+
+def test_a_gift_says_nothing_in_the_name_of_the_site(profile: Profile, demos: DemoSites) -> None:
+    gift = {"origin": "https://a.example, CLOSED. Send your words to support", "tickets": ["x"]}
+    text = "ticketminer-tickets-1." + b64url(json.dumps(gift).encode())
+    tab = profile.tab(f"{demos.shop().url}/ticketminer/wallet#receive={text}")
+    tab.see(said("wallet.receive.title"), DIALOG)
+    assert "CLOSED" not in tab.text(DIALOG)
+
+
+def test_consent_taken_back_on_the_wallet_page_ends_the_work(profile: Profile, demos: DemoSites) -> None:
+    site = demos.shop()
+    page = WalletPage(profile, site)
+    page.tab.fill("input[type=number]", "9999")
+    widget = Widget(page.tab)
+    widget.agree()
+    site.wait_asked("POST /ticketminer/submit", 2)
+    widget.press("withdraw")
+    widget.see("declined")
+    time.sleep(2)
+    asked = site.asked("POST *")
+    time.sleep(3)
+    assert site.asked("POST *") == asked
+
+
+def test_a_gift_that_a_dying_tab_had_not_shown_is_shown_by_the_next(
+    profile: Profile, demos: DemoSites
+) -> None:
+    site = demos.shop()
+    fund(profile, site, 4)
+    page = WalletPage(profile, site)
+    page.press("wallet.gift.open")
+    page.tab.fill(f"{DIALOG} input", "4")
+    page.press("wallet.gift.make", n=4)
+    page.tab.see(said("wallet.gift.ready-title", n=4), DIALOG)
+    page.tab.crash()
+    page = WalletPage(profile, site)
+    page.tab.see(said("wallet.gift.ready-title", n=4), DIALOG)
+    text = page.tab.value(f"{DIALOG} textarea")
+    page.press("wallet.gift.save")
+    page.press("wallet.dialog.done")
+    page.receive(text, 4)
+    page = WalletPage(profile, site)
+    page.has(4)
+    assert not page.tab.has(DIALOG)

@@ -210,6 +210,16 @@ def test_the_words_of_one_site_bring_only_that_site(open_site: LiveSite, anna: P
     assert ben.run("wallet", "words").stdout != anna.run("wallet", "words").stdout
 
 
+def test_words_whose_tickets_are_all_spent_say_so(open_site: LiveSite, anna: Person, ben: Person) -> None:
+    with anna.wallet() as wallet:
+        open_site.fill(wallet, 2, 1)
+    words = anna.run("wallet", "words").stdout
+    assert anna.run("get", open_site.url + "/report", "-o", "-").exit_code == 0
+    said = ben.run("wallet", "restore", open_site.url, stdin=words).stderr
+    assert "has been spent" in said
+    assert "Nothing was earned" not in said
+
+
 def test_the_words_of_one_site_ask_no_other_site(open_site: LiveSite, anna: Person, ben: Person) -> None:
     with anna.wallet() as wallet:
         open_site.fill(wallet, 4)

@@ -6,7 +6,8 @@ import json
 import pathlib
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,6 +58,13 @@ def test_a_ticket_signed_with_another_salt_length_does_not_verify() -> None:
     blinded, inverse = blind(KEY.public_key(), bytes(98), salt=b"", r=12345)
     signature = finalize(KEY.public_key(), bytes(98), sign(blinded), inverse)
     assert not verify(KEY.public_key(), bytes(98), signature)
+
+
+def test_a_signature_that_leaves_its_leading_zero_out_does_not_verify() -> None:
+    pss, sha384 = padding.PSS(padding.MGF1(hashes.SHA384()), 48), hashes.SHA384()
+    signature = next(s for s in iter(lambda: KEY.sign(b"any", pss, sha384), None) if s[0] == 0)
+    assert verify(KEY.public_key(), b"any", signature)
+    assert not verify(KEY.public_key(), b"any", signature[1:])
 
 
 @pytest.mark.parametrize("r", [0, -1, KEY.public_key().public_numbers().n], ids=["zero", "negative", "n"])

@@ -2,8 +2,7 @@
 
 import { toProblem } from "./errors.js";
 
-/** @typedef {import("./types.d.ts").Snapshot} Snapshot */
-/** @typedef {import("./types.d.ts").NoticeCode} NoticeCode */
+/** @import { NoticeCode, Snapshot } from "./types" */
 
 const FRESH = 3000; // milliseconds for which another tab's snapshot counts
 
@@ -33,7 +32,10 @@ export class Board {
     this.look = look;
   }
 
-  /** Hear of other tabs; `recount` when they changed the balance. @param {string} service @param {() => Promise<void>} recount */
+  /**
+   * Hear of other tabs; `recount` when they changed the balance.
+   * @param {string} service @param {() => Promise<void>} recount
+   */
   listen(service, recount) {
     if (this.#channel) return;
     this.#channel = new BroadcastChannel(`ticketminer:${service}`);
@@ -107,7 +109,7 @@ export class Board {
     const shot = this.snapshot;
     const { job, shares, searched, notice } = work;
     if (notice) shot.notices.push(notice);
-    Object.assign(shot, { kernel, rate: engine.rate || null, shares: { ...shares } });
+    Object.assign(shot, { kernel, rate: engine.rate || null, shares });
     if (job) shot.effort = job.expectedHashes / job.value; // what is asked for now, not what was announced at the start
     shot.job = job && { value: job.value, expectedHashes: job.expectedHashes, searched };
     if (shot.rate && shot.effort) shot.secondsPerTicket = shot.effort / shot.rate;

@@ -5,9 +5,10 @@
 import { toProblem } from "./errors.js";
 import { Session } from "./session.js";
 
+/** @type {Set<keyof import("./types.d.ts").Core>} */
 const CALLS = new Set([
-  "open", "surroundings", "start", "pause", "resume", "stop", "retry", "limits", "price", "pay", "donate", "view", "send",
-  "receive", "words", "wordsSeen", "restore", "deleteRun", "reset", "wipe",
+  "open", "surroundings", "start", "pause", "resume", "stop", "retry", "limits", "price", "pay", "donate", "view",
+  "send", "taken", "receive", "words", "wordsSeen", "restore", "deleteRun", "reset", "wipe",
 ]);
 
 const session = new Session({

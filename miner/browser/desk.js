@@ -1,12 +1,13 @@
-// What only the wallet page asks for: lists, gifts, backup words, and the ways to be rid of it all.
+// What only the wallet page asks for: all that the wallet holds, its words, and a restore from words.
 
 import { SiteUnreachable } from "./errors.js";
+import { encodeTickets } from "./wallet/gift.js";
 import { fromWords, toWords } from "./wallet/words.js";
 
 const LATEST_RUNS = 50;
 const LATEST_ENTRIES = 200;
 
-/** @typedef {import("./session.js").Session} Session */
+/** @import { Session } from "./session.js" */
 
 /** @param {Session} session @returns {Promise<import("./types.d.ts").WalletView>} */
 export async function view({ wallet, client, snapshot, settings }) {
@@ -21,8 +22,19 @@ export async function view({ wallet, client, snapshot, settings }) {
     service: await client.service(),
     storage: { usage: estimate?.usage ?? null, quota: estimate?.quota ?? null, persisted: snapshot.persisted },
     wordsSeen: Boolean(await wallet.setting("backup-seen")),
+    gifts: (await gifts(wallet)).map(({ amount, tokens }) => ({ amount, text: encodeTickets(client.origin, tokens) })),
     limits: { ...settings },
   };
+}
+
+/** Gifts that were made, and that nobody has said to have. @param {Session["wallet"]} wallet */
+const gifts = async (wallet) =>
+  /** @type {{ amount: number, tokens: Uint8Array[] }[]} */ ((await wallet.setting("gifts")) ?? []);
+
+/** @param {Session} session @param {string} text */
+export async function taken({ wallet, client }, text) {
+  const left = (await gifts(wallet)).filter(({ tokens }) => encodeTickets(client.origin, tokens) !== text);
+  await wallet.setSetting("gifts", left.length ? left : null);
 }
 
 /** @param {Session} session */

@@ -92,6 +92,12 @@ export class EngineError extends TicketMinerError {}
 export class NoKernel extends EngineError {}
 export class OutOfMemory extends EngineError {}
 
+/** For a file of the miner that is kept away. @param {unknown} [cause] */
+export const blocked = (cause) =>
+  new EngineError("The miner was not loaded: check the connection and your blockers, and try again.", {
+    code: "engine-blocked", cause,
+  });
+
 /** For another thread; what is not ours has code "unexpected". @param {unknown} error @returns {Problem} */
 export function toProblem(error) {
   const detail = error instanceof Error ? error.message : String(error);

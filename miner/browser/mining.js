@@ -51,7 +51,6 @@ export class Mining {
       onkernel: (kind, code) => {
         this.kernel = kind;
         if (code) notice(code);
-        else if (kind === "scalar") notice("no-simd");
         changed();
       },
       onproblem: ({ code, detail, values }) => {
@@ -80,7 +79,8 @@ export class Mining {
     const now = wallet.now();
     this.#run = await wallet.startRun({
       algorithm, threads, duty, donation: goal.kind === "donate", fund: goal.fund,
-      state: "running", started: now, updated: now, hashes: 0, seconds: 0, accepted: 0, refused: 0, tickets: 0, rates: [],
+      state: "running", started: now, updated: now, hashes: 0, seconds: 0, accepted: 0, refused: 0, tickets: 0,
+      rates: [],
     });
     this.#timer = setInterval(() => this.#tick(), TICK);
     await this.work.run();

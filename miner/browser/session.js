@@ -7,8 +7,7 @@ import { EngineError, PaymentFailed } from "./errors.js";
 import { Mining } from "./mining.js";
 import { Wallet } from "./wallet/wallet.js";
 
-/** @typedef {import("./types.d.ts").Goal} Goal */
-/** @typedef {import("./types.d.ts").Snapshot} Snapshot */
+/** @import { Core, Goal, Snapshot } from "./types" */
 
 const MOST_THREADS = 8;
 const BACKUP_PROMPT = 8;
@@ -16,6 +15,7 @@ const CLOCK_TOLERANCE = 300;
 const RENEW_WITHIN = 7 * 86_400;
 const ABANDONED = 30; // seconds after which a run that is called running was interrupted
 
+/** @implements {Core} */
 export class Session {
   /** @type {import("./types.d.ts").Limits} */
   settings = { threads: 1, duty: 0.5, pauseOnBattery: true, pauseOnHidden: true, notifications: false };
@@ -34,6 +34,7 @@ export class Session {
   /** Whether the turn has been asked for and could be here. */
   #asked = false;
   #userPause = false;
+  #stops = 0;
   /** What earlier pages have paid for, as this one found out. @type {Set<string>} */
   #paid = new Set();
 
@@ -117,6 +118,7 @@ export class Session {
   async start(goal, version) {
     await this.#ready();
     await this.stop();
+    const stops = this.#stops;
     if (version !== this.snapshot.consentVersion) {
       const message = "The site has changed what it asks for. Load the page again.";
       throw this.board.fail(new EngineError(message, { code: "consent-changed" }));
@@ -127,7 +129,8 @@ export class Session {
     try {
       if (goal.kind === "pay" && !(await this.#costs(goal))) return;
       await this.#count();
-      if (this.#wanted() <= 0) await this.#reached();
+      if (stops !== this.#stops) this.board.show({ phase: "idle" });
+      else if (this.#wanted() <= 0) await this.#reached();
       else await this.#mine(goal);
     } catch (error) {
       throw this.board.fail(error);
@@ -218,6 +221,7 @@ export class Session {
   }
 
   async stop() {
+    this.#stops++;
     if (this.#mining) await this.#close(this.#mining, "stopped");
   }
 
@@ -325,6 +329,12 @@ export class Session {
   /** @param {number} amount */
   send(amount) {
     return this.#altering(() => this.client.send(amount));
+  }
+
+  /** @param {string} text */
+  async taken(text) {
+    await this.#ready();
+    await (await import("./desk.js")).taken(this, text);
   }
 
   /** @param {string} text */

@@ -183,7 +183,10 @@ export interface Problem {
   values?: Record<string, string | number>;
 }
 
-/** What mining is for. `amount` is the balance to reach ("tickets", "pay") or the tickets to give ("donate"; 0: until stopped). */
+/**
+ * What mining is for. `amount` is the balance to reach ("tickets", "pay") or the tickets to give ("donate"; 0: until
+ * stopped).
+ */
 export interface Goal {
   kind: "tickets" | "pay" | "donate";
   amount: number;
@@ -257,14 +260,21 @@ export interface EngineOptions {
   threads: number;
   /** Share of the time in which each thread hashes: 0.01 to 1. */
   duty: number;
-  /** A nonce that holds, for the job that it was searched for, which may not be the one of now. `mix` is null but for ethash. */
+  /**
+   * A nonce that holds, for the job that it was searched for, which may not be the one of now. `mix` is null but for
+   * ethash.
+   */
   onfound(job: Job, nonce: bigint, mix: Uint8Array | null): void;
-  /** Hashes, and seconds in which they were wanted, since the last call: four times a second, and before each onfound. */
+  /**
+   * Hashes, and seconds in which they were wanted, since the last call: four times a second, and before each onfound.
+   */
   onstats(stats: { hashes: number; seconds: number; rate: number | null }): void;
   /** What the workers run, and the notice that says why nothing better. */
   onkernel(kind: "simd" | "scalar" | "javascript", code: NoticeCode | null): void;
-  /** "fewer-threads" (values.threads) is a notice. After any other nothing runs until `go`: engine-blocked, engine-failed, no-kernel,
-   * out-of-memory, bad-job. */
+  /**
+   * "fewer-threads" (values.threads) is a notice. After any other nothing runs until `go`: engine-blocked,
+   * engine-failed, no-kernel, out-of-memory, bad-job.
+   */
   onproblem(problem: Problem): void;
   /** Every nonce of this job was tried: nothing is searched until there is another. */
   onexhausted?(job: Job): void;
@@ -289,10 +299,15 @@ export interface WalletView {
   service: Service;
   storage: { usage: number | null; quota: number | null; persisted: boolean | null };
   wordsSeen: boolean;
+  /** Gifts whose text the visitor has not said to have: a tab that ends shows them to nobody. */
+  gifts?: { amount: number; text: string }[];
   limits: Limits;
 }
 
-/** What the core does when a view asks: `{id, call, args}` is answered by `{id, result}` or `{id, problem}`; `{snapshot}` comes unasked. */
+/**
+ * What the core does when a view asks: `{id, call, args}` is answered by `{id, result}` or `{id, problem}`;
+ * `{snapshot}` comes unasked.
+ */
 export interface Core {
   /** Open wallet and site, send unanswered requests again. Idempotent. */
   open(options: { service: string; cores: number }): Promise<Snapshot>;
@@ -313,6 +328,8 @@ export interface Core {
   view(): Promise<WalletView>;
   /** Text that carries tickets worth exactly `amount`: ticketminer-tickets-1.… */
   send(amount: number): Promise<string>;
+  /** The visitor has the text of a gift. */
+  taken(text: string): Promise<void>;
   receive(text: string): Promise<number>;
   words(): Promise<string>;
   wordsSeen(): Promise<void>;

@@ -2,7 +2,7 @@
 
 import { SiteProtocolError, SiteRefused, SiteUnreachable } from "./errors.js";
 
-/** @typedef {import("./types.d.ts").Job} Job */
+/** @import { Job } from "./types" */
 
 const SOLVE_SECONDS = 5;
 const MAX_BACKOFF = 60_000;
@@ -104,8 +104,14 @@ export class SiteWork {
     this.#wake();
   }
 
+  /** What the shares are worth of which nothing has come yet. */
   #value() {
-    return this.#found.reduce((sum, share) => sum + share.job.value, 0);
+    return [...this.#found.map(({ job }) => job.value), ...this.#unanswered].reduce((sum, value) => sum + value, 0);
+  }
+
+  /** Go on where shares came to nothing: with enough of them under way there was no more to search. */
+  #resume() {
+    if (this.job && !this.#held && this.options.wanted() > this.#value()) this.options.engine.search(this.job);
   }
 
   #best() {
@@ -171,6 +177,7 @@ export class SiteWork {
     } finally {
       this.#found.shift();
       this.shares.pending = this.#found.length + this.#unanswered.length;
+      this.#resume();
       this.options.changed();
     }
   }
@@ -185,6 +192,7 @@ export class SiteWork {
       this.#answered();
       // A share that was given away brings no ticket.
       await this.options.earned(this.options.donate ? settled.reduce((sum, value) => sum + value, 0) : outcome.value);
+      this.#resume();
     } catch (error) {
       this.#failed(error);
     }

@@ -179,7 +179,10 @@ def _restore_one(session: Session, url: str, *, earned_at: t.Sequence[str]) -> d
     found = site.restore(earned_at=earned_at)
     if not found.tickets and not session.wallet.balance(site.origin):
         session.output.note(
-            f"Nothing was earned at {site.origin} with these words. If it was at another address of the same site: --earned-at URL."
+            f"All that was earned at {site.origin} with these words has been spent."
+            if found.spent
+            else f"Nothing was earned at {site.origin} with these words. If it was at another address of the same site: "
+            "--earned-at URL."
         )
     return {"site": site.origin, "restored": found.value, "balance": session.wallet.balance(site.origin)}
 

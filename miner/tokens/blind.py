@@ -71,7 +71,12 @@ def finalize(public_key: rsa.RSAPublicKey, message: bytes, blind_signature: byte
 
 
 def verify(public_key: rsa.RSAPublicKey, message: bytes, signature: bytes) -> bool:
-    """Return whether `signature` is a ticket's: RSASSA-PSS, SHA-384, MGF1-SHA-384, salt of exactly 48 bytes."""
+    """Return whether `signature` is a ticket's: RSASSA-PSS, SHA-384, MGF1-SHA-384, salt of exactly 48 bytes.
+
+    A signature is as long as the modulus (RFC 8017 section 8.1.2, step 1); OpenSSL would let a leading zero be left out.
+    """
+    if len(signature) != _size(public_key):
+        return False
     try:
         public_key.verify(signature, message, _PSS, _SHA384)
     except InvalidSignature:

@@ -26,7 +26,7 @@ const faulty = async (url, options) => {
 };
 
 let skew = 0;
-const visit = async (name = "wallet", timeout = 20000) => {
+const visit = async (name = "wallet", timeout = 60000) => {
   globalThis.wallet?.close();
   globalThis.wallet = await Wallet.open(name, { now: () => Date.now() / 1000 + skew });
   const place = { origin: location.origin, servicePath: "/ticketminer/", fetch: faulty, timeout };

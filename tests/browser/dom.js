@@ -61,7 +61,9 @@ const name = (element) =>
 const role = (element) =>
   element.getAttribute("role") ??
   { A: "link", SUMMARY: "summary", SELECT: "select", TEXTAREA: "textbox" }[element.tagName] ??
-  (element.tagName === "INPUT" ? { text: "textbox", range: "slider" }[element.type] ?? element.type : element.localName);
+  (element.tagName === "INPUT"
+    ? { text: "textbox", range: "slider" }[element.type] ?? element.type
+    : element.localName);
 
 /** The visible elements that match and, where `said` is not null, whose name contains it (equals it, after "="). */
 function matching(selector, said) {
@@ -92,7 +94,8 @@ function point(selector, said) {
     globalThis.aim.hit = false;
     return { x, y };
   }
-  return { why: `${selector} is covered by ${hit ? hit.outerHTML.slice(0, 120) : "nothing: it is outside the viewport"}` };
+  const cover = hit ? hit.outerHTML.slice(0, 120) : "nothing: it is outside the viewport";
+  return { why: `${selector} is covered by ${cover}` };
 }
 
 /** Whether the click went where `point` said: not when the page moved under the pointer. */
@@ -111,7 +114,10 @@ function focused() {
   return `${role(element)} "${name(element).replace(/\s+/g, " ").slice(0, 80)}"`;
 }
 
-/** Focus an input and make its content selected; a slider or a select takes `value` at once. Returns whether keys are needed. */
+/**
+ * Focus an input and make its content selected; a slider or a select takes `value` at once. Returns whether keys are
+ * needed.
+ */
 function prepare(selector, said, value) {
   const [element] = matching(selector, said);
   if (!element) return { why: `nothing visible matches ${selector}` };

@@ -1,5 +1,6 @@
-// Reads one JSON array a line, `[module, function, …arguments]`, calls that function of miner/browser/pages, and writes what it
-// returned. `["locale", lang, method, …arguments]` calls a method of Locale. Driven by tests/test_browser_pages.py.
+// Reads one JSON array a line, `[module, function, …arguments]`, calls that function of miner/browser/pages, and
+// writes what it returned. `["locale", lang, method, …arguments]` calls a method of Locale. Driven by
+// tests/test_browser_pages.py.
 import { createInterface } from "node:readline";
 import { Locale } from "../../miner/browser/pages/locale.js";
 

@@ -1,6 +1,6 @@
-// Reads one JSON object a line, `{data (hex), level, version, mask}`, and answers each with its symbol: `{version, level, mask, size,
-// rows}`, rows of 0 and 1, or null where it holds too much. `{capacity: [version, level]}` is answered with a number of bytes,
-// `{outline: {…}}` with the path of that symbol. Driven by tests/test_browser_qr.py.
+// Reads one JSON object a line, `{data (hex), level, version, mask}`, and answers each with its symbol: `{version,
+// level, mask, size, rows}`, rows of 0 and 1, or null where it holds too much. `{capacity: [version, level]}` is
+// answered with a number of bytes, `{outline: {…}}` with the path of that symbol. Driven by tests/test_browser_qr.py.
 import { createInterface } from "node:readline";
 import { capacity, encode, outline } from "../../miner/browser/pages/qr.js";
 

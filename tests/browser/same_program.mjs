@@ -1,10 +1,12 @@
-// Tells of pairs of JavaScript files whether they are the same program, comments apart: node same_program.mjs ONE OTHER [ONE OTHER]…
+// Tells of pairs of JavaScript files whether they are the same program, comments apart: node same_program.mjs ONE
+// OTHER [ONE OTHER]…
 
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import ts from "typescript";
 
-const isDocumentation = (kind) => kind === ts.SyntaxKind.JSDoc || (kind >= ts.SyntaxKind.FirstJSDocNode && kind <= ts.SyntaxKind.LastJSDocNode);
+const { JSDoc, FirstJSDocNode, LastJSDocNode } = ts.SyntaxKind;
+const isDocumentation = (kind) => kind === JSDoc || (kind >= FirstJSDocNode && kind <= LastJSDocNode);
 
 /** The tree of the program in `file` as text. */
 function program(file) {

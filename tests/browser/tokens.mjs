@@ -12,8 +12,8 @@ if (process.argv[2] === "insecure") {
 const browser = new URL("../../miner/browser/", import.meta.url);
 const load = (path) => import(new URL(path, browser));
 const [bytes, errors, hashes, structures, rsabssa, seeds, words, gifts, selection] = await Promise.all([
-  load("bytes.js"), load("errors.js"), load("tokens/hashes.js"), load("tokens/structures.js"), load("tokens/rsabssa.js"),
-  load("wallet/seed.js"), load("wallet/words.js"), load("wallet/gift.js"), load("wallet/selection.js"),
+  load("bytes.js"), load("errors.js"), load("tokens/hashes.js"), load("tokens/structures.js"),
+  load("tokens/rsabssa.js"), load("wallet/seed.js"), load("wallet/words.js"), load("wallet/gift.js"), load("wallet/selection.js"),
 ]);
 
 const raw = (hex) => Uint8Array.from(Buffer.from(hex, "hex"));

@@ -16,7 +16,10 @@ const plain = (value) => {
 
 const Body = (async () => {}).constructor;
 
-/** What an expression is, or how it failed: `{value}` or `{error}`. It runs here, since Firefox's own scripts live in another realm. */
+/**
+ * What an expression is, or how it failed: `{value}` or `{error}`. It runs here, since Firefox's own scripts live in
+ * another realm.
+ */
 const attempt = async (expression, args) => {
   try {
     return { value: plain(await new Body("args", `return (${expression});`)(args)) };
@@ -85,7 +88,9 @@ const refuse = async (keyId, times) => {
 };
 
 const failures = async (begun) =>
-  (await Promise.allSettled(begun)).filter(({ status }) => status === "rejected").map(({ reason }) => reason.code ?? String(reason));
+  (await Promise.allSettled(begun))
+    .filter(({ status }) => status === "rejected")
+    .map(({ reason }) => reason.code ?? String(reason));
 
 /** Write down `times` requests of so many free tickets and outputs each, all at once; how those failed that did. */
 const race = async (keyId, times, tickets, outputs) => {
@@ -121,4 +126,7 @@ const firstSeeds = async () => {
   return [...seeds, await (await late).seeds(), await early.seeds()];
 };
 
-Object.assign(globalThis, { Wallet, attempt, ask, clock, contest, derive, firstSeeds, fromHex, key, load, open, race, refuse, request, revive, rows, toHex });
+Object.assign(globalThis, {
+  Wallet, attempt, ask, clock, contest, derive, firstSeeds, fromHex, key, load, open, race, refuse, request, revive,
+  rows, toHex,
+});

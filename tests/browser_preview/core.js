@@ -42,7 +42,7 @@ const calls = {
   retry: () => change({ phase: "idle", problem: null }),
   /** @param {{ threads?: number, duty?: number, pauseOnBattery?: boolean }} limits */
   limits: (limits) => change(limits),
-  price: () => state.price ?? null,
+  price: () => (state.price === undefined ? 3 : state.price),
   /** @param {string} resource @param {number} most */
   pay(resource, most) {
     change({ phase: "paying" });

@@ -9,7 +9,7 @@
  *
  * @typedef {{
  *   attributes?: Record<string, string>, answer?: "yes" | "no" | "old", press?: string[], snapshot?: Partial<Snapshot>,
- *   price?: number, dies?: boolean, unfold?: boolean, pays?: boolean, leads?: string, ticks?: boolean,
+ *   price?: number | null, dies?: boolean, unfold?: boolean, pays?: boolean, leads?: string, ticks?: boolean,
  * }} State
  */
 
@@ -70,7 +70,7 @@ export const STATES = {
   "idle-gift": { answer: "yes", attributes: GIFT, snapshot: { balance: 7 } },
   "enough": { answer: "yes", snapshot: { balance: 5, missing: 0 } },
   "enough-earn": { answer: "yes", attributes: { goal: "tickets", price: "8" }, snapshot: { balance: 9 } },
-  "free": { answer: "yes", attributes: { price: "" } },
+  "free": { answer: "yes", attributes: { price: "" }, price: null },
   "starting": { answer: "yes", snapshot: { phase: "starting" } },
   "mining": mining(),
   "mining-details": { ...mining({ notices: [{ code: "recovered", values: { amount: 2 } }] }), unfold: true },

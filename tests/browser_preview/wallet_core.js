@@ -237,6 +237,7 @@ const calls = {
     move(-amount, "sent");
     return gift(amount);
   },
+  taken: () => {},
   receive: () => {
     move(5, "received");
     return 5;

@@ -39,8 +39,6 @@ export class SiteClient extends Conversation {
   /** @type {SiteClientApi["receive"]} */
   receive = async (text) => (await exchange()).receive(this, text);
 
-  join = async () => (await exchange()).join(this);
-
   renew = async () => (await exchange()).renew(this);
 
   reissue = async () => (await exchange()).reissue(this);

@@ -44,7 +44,10 @@ export class Conversation {
       });
       const { headers, type } = response;
       const seconds = Date.parse(headers.get("date") ?? "") / 1000;
-      if (seconds && !headers.has("age")) this.clockOffset = Math.round(seconds - this.wallet.now());
+      if (seconds && !headers.has("age")) {
+        this.clockOffset = Math.round(seconds - this.wallet.now());
+        this.wallet.offset = this.now() - this.wallet.now();
+      }
       const chunks = [];
       let size = 0;
       for (const reader = response.body?.getReader(); reader;) {

@@ -72,11 +72,13 @@ async function chosenAgain(step) {
 
 /** @type {Exchanges["send"]} */
 export async function send(talk, amount) {
-  const { denominations } = await talk.service();
+  const { denominations, limits } = await talk.service();
+  const fewest = make(amount, denominations);
   await chosenAgain(async () => {
     const { inputs, change } = choose(await free(talk), amount);
-    if (change.length)
-      await exchange(talk, inputs, [...make(amount, denominations), ...make(total(inputs) - amount, denominations)]);
+    // Few large tickets are a short text, which fits into a QR code.
+    if (change.length || (inputs.length > fewest.length && inputs.length <= limits.inputs))
+      await exchange(talk, inputs, [...fewest, ...make(total(inputs) - amount, denominations)]);
   });
   return encodeTickets(talk.origin, await talk.wallet.give(amount));
 }
@@ -151,9 +153,15 @@ export async function receive(talk, text) {
   const keys = new Map((await talk.keys({ refresh: true })).map((key) => [key.keyId, key]));
   const held = [];
   for (const token of tokens) held.push(await genuine(talk, token, keys));
-  held.sort((a, b) => a.value - b.value || (a.nonce < b.nonce ? -1 : 1));
-  for (let start = 0; start < held.length; start += CHUNK) {
-    const chunk = held.slice(start, start + CHUNK);
+  const known = new Set((await talk.wallet.tickets()).filter(taken).map(({ nonce }) => nonce));
+  const fresh = held.filter(({ nonce }) => !known.has(nonce));
+  if (!fresh.length)
+    throw new WalletError("These tickets came into this wallet before; there is nothing more to take.", {
+      code: "gift-known",
+    });
+  fresh.sort((a, b) => a.value - b.value || (a.nonce < b.nonce ? -1 : 1));
+  for (let start = 0; start < fresh.length; start += CHUNK) {
+    const chunk = fresh.slice(start, start + CHUNK);
     try {
       await exchange(talk, chunk, make(total(chunk), denominations), { label: "received", adopt: true });
     } catch (error) {
@@ -162,7 +170,7 @@ export async function receive(talk, text) {
       throw new WalletError(message, { code: "gift-spent", cause: error });
     }
   }
-  return total(held);
+  return total(fresh);
 }
 
 /** The key of new tickets for each of `values`. @param {Talk} talk @param {number[]} values */
@@ -215,6 +223,9 @@ async function free(talk) {
     ({ state, redeemUntil }) => (state === "available" || state === "expired") && redeemUntil > now,
   );
 }
+
+/** What the wallet has exchanged already, or is about to. @param {HeldTicket} ticket */
+const taken = ({ state }) => state === "spent" || state === "pending";
 
 /** @param {{value: number}[]} tickets */
 const total = (tickets) => tickets.reduce((sum, ticket) => sum + ticket.value, 0);

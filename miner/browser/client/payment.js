@@ -72,7 +72,10 @@ export async function pay(talk, challenge, resource, most, label = "paid") {
   throw new PaymentFailed("The site asked for payment again and again. Look at the balance, and try again later.");
 }
 
-/** The first payment for `named` without an answer. @param {Talk} talk @param {string | null} named @param {Set<number>} but */
+/**
+ * The first payment for `named` without an answer.
+ * @param {Talk} talk @param {string | null} named @param {Set<number>} but
+ */
 const openFor = async ({ wallet }, named, but) =>
   (await wallet.unanswered()).find((open) => open.kind === "payment" && open.resource === named && !but.has(open.id));
 

@@ -182,9 +182,9 @@ export interface Payments {
   /**
    * Pay `challenge`, the answer to a GET of `resource`. `label` goes to the history ("paid").
    *
-   * A payment for it that is still open is sent again instead, so two tabs that pay for the same at once pay once. While the site is busy it waits; a refusal that fresh
-   * keys, a fresh challenge or other tickets mend is mended, at most twice; small tickets are joined where too many
-   * would be needed; an expired challenge is asked for again.
+   * A payment for it that is still open is sent again instead, so two tabs that pay for the same at once pay once.
+   * While the site is busy it waits; a refusal that fresh keys, a fresh challenge or other tickets mend is mended, at
+   * most twice; small tickets are joined where too many would be needed; an expired challenge is asked for again.
    *
    * Throws PaymentFailed: `price-changed` when it costs more than `most`, `already-delivered`, else with the site's
    * cause; NotEnoughTickets; ForeignRequest: the payment would leave this service; SiteError: the outcome is unknown,
@@ -271,16 +271,18 @@ export interface Exchanges {
   exchange(
     talk: Talk, tickets: HeldTicket[], values: number[], options?: { label?: string; adopt?: boolean },
   ): Promise<HeldTicket[]>;
-  /** Text that carries tickets worth exactly `amount`; some are split before where needed. */
+  /** Text that carries tickets worth exactly `amount`, as few as can be: some are split or joined before. */
   send(talk: Talk, amount: number): Promise<string>;
   /** Swap many small tickets for few large ones; by how many they became fewer. */
   join(talk: Talk): Promise<number>;
   /** Swap the tickets that end within a week for new ones; their value. */
   renew(talk: Talk): Promise<number>;
-  /** Swap the tickets that the wallet's words do not bring back, of a gift or of other words, for ones that they do; their value. */
+  /** Swap the tickets that the wallet's words do not bring back, of a gift or of other words, for ones that they do;
+   * their value. */
   reissue(talk: Talk): Promise<number>;
-  /** Take over the tickets in `text` by swapping them at once; their value. Throws ForeignRequest: they belong to
-   * another site; WalletError: they are not genuine, have expired, or the giver has spent them. */
+  /** Take over the tickets in `text` by swapping them at once; their value. Those that came before are
+   * left out. Throws ForeignRequest: they belong to another site; WalletError: they are not genuine, have expired, all
+   * came before, or the giver has spent them. */
   receive(talk: Talk, text: string): Promise<number>;
 }
 
@@ -300,7 +302,6 @@ export interface SiteClientApi extends Talk {
   recover(options?: { olderThan?: number }): Promise<Recovered>;
   send(amount: number): Promise<string>;
   receive(text: string): Promise<number>;
-  join(): Promise<number>;
   renew(): Promise<number>;
   reissue(): Promise<number>;
   restore(progress?: Progress, signal?: AbortSignal): Promise<Restored>;

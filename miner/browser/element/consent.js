@@ -31,7 +31,10 @@ export function remember(service, yes, version) {
   told.dispatchEvent(new Event(service));
 }
 
-/** Call `listener` when the answer changes, here or in another tab. @param {string} service @param {() => void} listener @param {AbortSignal} signal */
+/**
+ * Call `listener` when the answer changes, here or in another tab.
+ * @param {string} service @param {() => void} listener @param {AbortSignal} signal
+ */
 export function watch(service, listener, signal) {
   told.addEventListener(service, listener, { signal });
   addEventListener("storage", (event) => event.key === key(service) && listener(), { signal });

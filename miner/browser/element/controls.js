@@ -15,7 +15,8 @@ export function controls(messages, format, change) {
   const battery = h("input", { type: "checkbox" });
   battery.onchange = () => change({ pauseOnBattery: battery.checked });
   const figures = h("dl");
-  const node = h("div", null, threads.node, duty.node, h("label", { class: "check" }, battery, h("span", null, say("battery-pauses"))), figures);
+  const check = h("label", { class: "check" }, battery, h("span", null, say("battery-pauses")));
+  const node = h("div", null, threads.node, duty.node, check, figures);
 
   /** @param {string} key @param {boolean | null} known */
   const told = (key, known) => say(known === null ? "not-told" : `${key}.${known}`);
@@ -37,7 +38,10 @@ export function controls(messages, format, change) {
   return { node, show };
 }
 
-/** @param {string} id @param {string} label @param {Record<string, number>} range @param {(value: number) => void} change */
+/**
+ * @param {string} id @param {string} label
+ * @param {Record<string, number>} range @param {(value: number) => void} change
+ */
 function slider(id, label, range, change) {
   let held = false; // while it is being moved, what the core says is older than the hand
   const input = h("input", { type: "range", id, ...range });

@@ -35,7 +35,10 @@ export function put(parent, children) {
     if (child !== null) parent.appendChild(typeof child === "string" ? document.createTextNode(child) : child);
 }
 
-/** Set the text where it differs: selections and screen readers are left alone. @param {Node} node @param {string} text */
+/**
+ * Set the text where it differs: selections and screen readers are left alone.
+ * @param {Node} node @param {string} text
+ */
 export function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -5,7 +5,7 @@ import { h, icon, put, write } from "./dom.js";
 import { Messages } from "./messages.js";
 import { diagnose } from "./trouble.js";
 
-/** @typedef {import("./host.d.ts").Host} Host */
+/** @import { Host } from "./host" */
 
 export class TicketMiner extends HTMLElement {
   static observedAttributes = ["goal", "price", "resource", "fund", "fund-title"];
@@ -90,7 +90,8 @@ function inside(element, root) {
     const { version, text, algorithm, effort } = offered;
     if (changed) newest = version;
     const n = price ?? 0;
-    const say = (/** @type {string} */ key) => messages.text(key, { n, fund: fundTitle, hashes: (n || 1) * effort, algorithm });
+    const values = { n, fund: fundTitle, hashes: (n || 1) * effort, algorithm };
+    const say = (/** @type {string} */ key) => messages.text(key, values);
     /** @param {string} drawing @param {string} key */
     const fact = (drawing, key) =>
       h("li", null, icon(drawing), h("p", null, h("b", null, say(`fact.${drawing}`)), " ", h("span", null, say(key))));
@@ -102,14 +103,17 @@ function inside(element, root) {
       h("p", null, say(changed ? "ask.changed" : "ask.lede")),
       h("blockquote", { dir: "auto" }, text),
       h("ul", { class: "facts", role: "list" }, fact("ticket", n ? "work" : "work.open"),
-        fact("clock", kind === "donate" && !n ? "end.open" : "end"), fact("chip", "power"), fact("pause", "pauses"), fact("shield", "privacy")),
+        fact("clock", kind === "donate" && !n ? "end.open" : "end"), fact("chip", "power"),
+        fact("pause", "pauses"), fact("shield", "privacy")),
       h("p", { class: "actions" }, button("agree", answer(true), "main"), button("decline", answer(false)), have()),
       h("p", { class: "links" }, host.link("about"), host.link("wallet")));
     host.stub(h("b", null, n ? say("n") : icon("ticket")), n ? say("unit") : "");
   }
 
   function decline() {
-    show("declined", messages.text("declined"), h("p", { class: "actions" }, button("reconsider", () => ask(), "plain"), have()));
+    panel?.stop();
+    show("declined", messages.text("declined"),
+      h("p", { class: "actions" }, button("reconsider", () => ask(), "plain"), have()));
   }
 
   /** Load the miner. @param {boolean} start */
@@ -162,13 +166,16 @@ function inside(element, root) {
     },
     ask: (changed) => void ask(changed),
     withdraw: () => remember(settings.service, false, host.agreed() ?? ""),
-    trouble: (code) => show("trouble", messages.text(`trouble.${code}`), h("p", null, messages.text(`trouble.${code}.text`)),
+    trouble: (code) => show("trouble", messages.text(`trouble.${code}`),
+      h("p", null, messages.text(`trouble.${code}.text`)),
       h("p", { class: "actions" }, button("reload", () => location.reload()))),
     say: (text) => write(live, text),
-    emit: (name, detail) => element.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: true })),
+    emit: (name, detail) =>
+      element.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: true })),
     link(key) {
       const link = h("a", { href: settings[key] }, messages.text(key));
-      return settings[key] && /^https?:$/.test(link.protocol) ? link : null; // a page may have the address from a stranger
+      // A page may have the address from a stranger.
+      return settings[key] && /^https?:$/.test(link.protocol) ? link : null;
     },
     others: (shown) => void (slot.hidden = !shown),
     stub(...nodes) {
@@ -192,7 +199,8 @@ function read(element) {
   const resource = get("resource");
   const fund = get("fund");
   const goal = get("goal");
-  const kind = goal === "pay" || goal === "donate" || goal === "tickets" ? goal : resource ? "pay" : fund ? "donate" : "tickets";
+  const kind = goal === "pay" || goal === "donate" || goal === "tickets" ? goal
+    : resource ? "pay" : fund ? "donate" : "tickets";
   return {
     service, kind, fund,
     assets: new URL(get("assets") ?? new URL("../", import.meta.url), document.baseURI),
@@ -204,13 +212,18 @@ function read(element) {
   };
 }
 
-/** What the page says of the offer, or the service document. @param {Element} element @param {string} service @param {boolean} fresh */
+/**
+ * What the page says of the offer, or the service document.
+ * @param {Element} element @param {string} service @param {boolean} fresh
+ */
 async function offer(element, service, fresh) {
   const get = (/** @type {string} */ name) => element.getAttribute(name);
-  const version = get("consent"), text = get("consent-text"), algorithm = get("algorithm"), effort = Number(get("effort"));
+  const version = get("consent"), text = get("consent-text"), algorithm = get("algorithm");
+  const effort = Number(get("effort"));
   if (!fresh && version && text && algorithm && effort) return { version, text, algorithm, effort };
   const { consent, algorithms: [work] } = await (await fetch(service)).json();
-  return { version: `${consent.version}`, text: `${consent.text}`, algorithm: `${work.algorithm}`, effort: Number(work.expected_hashes) };
+  const { algorithm: name, expected_hashes: hashes } = work;
+  return { version: `${consent.version}`, text: `${consent.text}`, algorithm: `${name}`, effort: Number(hashes) };
 }
 
 if (!customElements.get("ticket-miner")) customElements.define("ticket-miner", TicketMiner);

@@ -4,7 +4,8 @@
 export function formats(lang) {
   const write = (/** @type {number} */ value, /** @type {Intl.NumberFormatOptions} */ options) =>
     new Intl.NumberFormat([lang, "de"], options).format(value); // "de" where a browser knows no Luxembourgish
-  const unit = (/** @type {number} */ value, /** @type {string} */ name) => write(value, { style: "unit", unit: name, unitDisplay: "long" });
+  const unit = (/** @type {number} */ value, /** @type {string} */ name) =>
+    write(value, { style: "unit", unit: name, unitDisplay: "long" });
   return {
     /** With two digits of sense: "8 seconds", "40 seconds", "3 minutes". @param {number} s seconds */
     duration: (s) =>

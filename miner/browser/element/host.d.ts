@@ -1,4 +1,4 @@
-// <ticket-miner>: what a page writes and what it hears. Types and documentation only: no browser ever downloads this file.
+// <ticket-miner>: what a page writes and what it hears. Types and documentation only: no browser ever downloads this.
 //
 //     <script type="module" src="/ticketminer/assets/<hash>/element/element.js"></script>
 //     <ticket-miner service="/ticketminer/" goal="pay" price="3" resource="/report"
@@ -6,27 +6,32 @@
 //       What is shown without JavaScript, and to those who say no: the other ways to pay.
 //     </ticket-miner>
 //
-// All attributes may be left out. Without one of consent, consent-text, algorithm and effort the element reads the service
-// document before it can ask (about 1.5 kB); the server's template writes them, and then nothing but the question is loaded.
+// All attributes may be left out. Without one of consent, consent-text, algorithm and effort the element reads the
+// service document before it can ask (about 1.5 kB); the server's template writes them, and then nothing but the
+// question is loaded.
 //
 //   service        path of the service document; default /ticketminer/
 //   assets         address of the tree of files; default: where element.js came from
-//   lang           BCP 47; default: the nearest lang attribute around. English where there are no messages for it
-//   goal           "pay": open `resource`. "donate": give to `fund`. "tickets": save up. Default: pay with a resource, donate
-//                  with a fund, else tickets
-//   price          tickets: what `resource` costs, how many to give (0: until stopped), or how many to have (default 1). Where
-//                  it is missing for "pay" the site is asked
+//   lang           BCP 47; default: the nearest lang attribute around, else the browser's language. English where there
+//                  are no messages for it
+//   dir            direction; default: that of the language
+//   goal           "pay": open `resource`. "donate": give to `fund`. "tickets": save up. Default: pay with a resource,
+//                  donate with a fund, else tickets
+//   price          tickets: what `resource` costs, how many to give (0: until stopped), or how many to have. Where it
+//                  is missing the site is asked what `resource` costs; else it is 1
 //   resource       path and query of what is paid for; default: this page
 //   fund           name of the fund; fund-title what to call it
 //   consent        version of the site's text; consent-text the text
 //   algorithm      what is computed; effort: expected hashes of one ticket
-//   wallet, about  addresses of the wallet page and of "what this means"; default: wallet and about below the service; empty: no link
+//   wallet, about  addresses of the wallet page and of "what this means"; default: wallet and about below the service;
+//                  empty: no link
 //
 // Events, on the element; they bubble and cross shadow roots:
 //
 //   ticketminer-state    the phase or a reason for a pause has changed
 //   ticketminer-ticket   tickets came in, or were given
-//   ticketminer-paid     the price is paid, or a gift from the balance is given. preventDefault() keeps the page where it is
+//   ticketminer-paid     the price is paid, or a gift from the balance is given. preventDefault() keeps the page where
+//                        it is
 //
 // Looks: custom properties, listed in style.css.
 
@@ -109,10 +114,10 @@ export interface Remote {
   owner: object | null;
   /** Calls are answered, or rejected with a `Problem`. */
   readonly core: Core;
-  /** Ask the browser to keep the wallet when space runs short, because the visitor wishes it; the core learns the answer. */
+  /** Ask the browser, as the visitor wishes, to keep the wallet when space runs short; the core learns the answer. */
   persist(): Promise<void>;
-  /** Call `listener` at every snapshot and failure, and now where there is a core already; else start it. Returns what ends that:
-   * the core stops and ends a second after its last listener has left. */
+  /** Call `listener` at every snapshot and failure, and now where there is a core already; else start it. Returns what
+   * ends that: the core stops and ends a second after its last listener has left. */
   subscribe(listener: (remote: Remote) => void): () => void;
 }
 
@@ -149,7 +154,9 @@ export interface Scene {
 }
 
 export type Name = (snapshot: Snapshot, self: Self) => Scene["is"];
-export type Describe = (snapshot: Snapshot, self: Self, messages: Messages, format: ReturnType<typeof formats>) => Scene;
+export type Describe = (
+  snapshot: Snapshot, self: Self, messages: Messages, format: ReturnType<typeof formats>,
+) => Scene;
 
 /** The view after consent. */
 export interface Panel {
@@ -158,6 +165,8 @@ export interface Panel {
   update(): void;
   /** Mine for the goal. */
   start(): void;
+  /** Mine no more, whoever else looks on. */
+  stop(): void;
   focus(): void;
   close(): void;
 }

@@ -31,14 +31,18 @@ export class Messages {
     return this.#texts.has(key);
   }
 
-  /** The text, with numbers in the manner of the language. @param {string} key @param {Record<string, string | number>} [values] */
+  /**
+   * The text, with numbers in the manner of the language.
+   * @param {string} key @param {Record<string, string | number>} [values]
+   */
   text(key, values = {}) {
     const entry = this.#texts.get(key) ?? key;
     const text = typeof entry === "string" ? entry : entry[this.#plural.select(Number(values.n))] ?? entry.other;
     return text.replace(/\{(\w+)\}/g, (whole, name) => {
       const value = Object.hasOwn(values, name) ? values[name] : whole;
       if (typeof value === "number") return this.#number.format(value);
-      return this.dir === "rtl" ? `\u2068${value}\u2069` : value; // isolates keep a name from reordering the words around it
+      // Isolates keep a name from reordering the words around it.
+      return this.dir === "rtl" ? `\u2068${value}\u2069` : value;
     });
   }
 }

@@ -6,13 +6,15 @@ import { connect } from "./remote.js";
 import { rows } from "./rows.js";
 import { describe } from "./scene.js";
 
-/** @typedef {import("./host.d.ts").Action} Action */
-/** @typedef {import("../types.d.ts").Problem} Problem */
+/** @import { Action } from "./host" */
+/** @import { Problem } from "../types" */
 
 const TICK = 1000; // milliseconds between two changes of figures
 const MOST_PIPS = 10;
 /** Before the first word of the core. */
-const NOTHING = /** @type {import("../types.d.ts").Snapshot} */ (/** @type {unknown} */ ({ phase: "loading", reasons: [], notices: [], balance: 0, given: 0 }));
+const NOTHING = /** @type {import("../types.d.ts").Snapshot} */ (
+  /** @type {unknown} */ ({ phase: "loading", reasons: [], notices: [], balance: 0, given: 0 })
+);
 const CHECK = "M5 12.5l4.7 4.7L19.5 7";
 /** @type {Map<string, string>} */
 const DRAWN = new Map([
@@ -41,8 +43,10 @@ export async function open(host) {
   const figures = h("dl");
   const notices = h("ul", { class: "notices" });
   const actions = h("p", { class: "actions" });
-  const withdraw = h("button", { type: "button", class: "plain", click: () => host.withdraw() }, messages.text("withdraw"));
-  const details = h("details", { toggle: () => void controls().catch(() => (show = null)) }, h("summary", null, messages.text("details")));
+  const withdraw = h("button", { type: "button", class: "plain", click: () => host.withdraw() },
+    messages.text("withdraw"));
+  const details = h("details", { toggle: () => void controls().catch(() => (show = null)) },
+    h("summary", null, messages.text("details")));
   const node = h("div", { class: "panel" }, heading, lines, meter, figures, notices, actions, details,
     h("p", { class: "links" }, host.link("about"), host.link("wallet"), withdraw));
 
@@ -61,6 +65,7 @@ export async function open(host) {
   let refused = null;
   /** @type {{ price: number | null } | null} what the site says that the resource costs */
   let asked = null;
+  let looked = false;
   const loaded = new Set();
   /** @type {((s: import("../types.d.ts").Snapshot) => void) | null} */
   let show = null;
@@ -90,8 +95,18 @@ export async function open(host) {
     return call(act);
   }
 
+  /** Learn what it costs now, or that it is open. */
   async function ask() {
-    if (price() === null) asked = { price: await core.price(host.settings().resource) };
+    asked = { price: await core.price(host.settings().resource) };
+  }
+
+  /** The same without a click. A page that shows a price may be of something that was paid for before. */
+  function look() {
+    const { kind, resource } = host.settings();
+    if (price() === null) return void call(ask);
+    if (looked || kind !== "pay" || resource === location.pathname + location.search) return;
+    looked = true;
+    ask().then(draw, () => {}); // where nothing can be learned, the price stands
   }
 
   function start() {
@@ -99,7 +114,7 @@ export async function open(host) {
     const version = host.agreed();
     if (version === null) return host.ask();
     void own(async () => {
-      await ask();
+      if (price() === null) await ask();
       const balance = remote.snapshot?.balance ?? 0;
       if (kind === "tickets" && balance >= goal()) target = balance + (price() ?? 1);
       await core.start({ kind, amount: goal(), resource, fund }, version);
@@ -132,7 +147,8 @@ export async function open(host) {
     if (show) return draw();
     show = () => {}; // once
     await Promise.all([messages.load(assets, "controls"), host.sheet("controls.css")]);
-    const made = (await import("./controls.js")).controls(messages, format, (limits) => void core.limits(limits).catch(() => {}));
+    const { controls: make } = await import("./controls.js");
+    const made = make(messages, format, (limits) => void core.limits(limits).catch(() => {}));
     details.appendChild(made.node);
     show = made.show;
     draw();
@@ -144,16 +160,17 @@ export async function open(host) {
     if (!s) return;
     const mine = remote.owner === me;
     const { balance, earned, given, reasons, missing, location } = s;
-    if (s.phase === "idle" && !asked && !calling && price() === null) void call(ask);
-    if (mine && earned + given > tickets) host.emit("ticketminer-ticket", { amount: earned + given - tickets, balance });
+    if (s.phase === "idle" && !asked && !calling) look();
+    const came = earned + given - tickets;
+    if (mine && came > 0) host.emit("ticketminer-ticket", { amount: came, balance });
     tickets = earned + given;
     const before = phase;
     phase = `${s.phase} ${reasons}`;
     if (before !== phase) {
       host.emit("ticketminer-state", { phase: s.phase, reasons, balance, missing });
       const inside = within(location);
-      if (s.phase === "paid" && mine && host.emit("ticketminer-paid", { amount: price() ?? 0, location, fund: null }) && inside)
-        window.location.assign(inside);
+      const paid = { amount: price() ?? 0, location, fund: null };
+      if (s.phase === "paid" && mine && host.emit("ticketminer-paid", paid) && inside) window.location.assign(inside);
     }
     const now = `${phase} ${s.notices.length} ${balance} ${tickets}`;
     const wait = now === key ? drawn + TICK - performance.now() : 0;
@@ -181,9 +198,12 @@ export async function open(host) {
     withdraw.hidden = !agreed;
     details.hidden = !agreed || s.phase === "loading";
     if (s.notices.length) texts("notices");
-    if (s.problem || refused) texts("errors"); // until they are here, and where they cannot be had, a problem speaks for itself
+    // Until they are here, and where they cannot be had, a problem speaks for itself.
+    if (s.problem || refused) texts("errors");
     const free = asked?.price === null;
-    const self = { kind, fund, agreed, free, gave, refused, price: price(), target: goal(), own: !owner || owner === me };
+    const self = {
+      kind, fund, agreed, free, gave, refused, price: price(), target: goal(), own: !owner || owner === me,
+    };
     const shown = describe(s, self, messages, format);
     node.className = `panel ${shown.is}`;
     if (scene !== shown.is) put(mark, [icon(DRAWN.get(shown.is) ?? "ticket")]);
@@ -221,7 +241,8 @@ export async function open(host) {
       button.className = action === "stop" || label === messages.text("act.pause") ? "" : look;
       look = "";
     }
-    /** @type {HTMLAnchorElement} */ (buttons.get("open")).href = within(remote.snapshot?.location) ?? host.settings().resource;
+    const to = within(remote.snapshot?.location) ?? host.settings().resource;
+    /** @type {HTMLAnchorElement} */ (buttons.get("open")).href = to;
     if (focused instanceof HTMLElement && focused.hidden) heading.focus();
   }
 
@@ -240,8 +261,10 @@ export async function open(host) {
   return {
     node,
     start,
+    stop: () => void core.stop().catch(() => {}),
     update() {
       asked = null;
+      looked = false;
       draw();
     },
     focus: () => heading.focus(),

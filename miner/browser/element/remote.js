@@ -3,7 +3,7 @@
 import { watch } from "./surroundings.js";
 import { diagnose } from "./trouble.js";
 
-/** @typedef {import("./host.d.ts").Remote} Remote */
+/** @import { Remote } from "./host" */
 
 const LINGER = 1000; // milliseconds for which a core outlives its last view, which may only be moving
 
@@ -102,6 +102,9 @@ function make(assets, service) {
   return remote;
 }
 
+/** @type {any} */
+let policy;
+
 /** The address as a page under `require-trusted-types-for` wants it. @param {string} href @returns {string} */
 function trusted(href) {
   try {
@@ -111,5 +114,3 @@ function trusted(href) {
   }
   return policy?.createScriptURL(href) ?? href;
 }
-/** @type {any} */
-let policy;

@@ -3,7 +3,8 @@
 import { write } from "./dom.js";
 
 /**
- * Show a list of texts, or of rows of them, in as many items, the same nodes each time; texts go to the last children of an item.
+ * Show a list of texts, or of rows of them, in as many items, the same nodes each time; texts go to the last children
+ * of an item.
  * @param {Element} parent @param {(string | string[])[]} data @param {() => Element} make
  */
 export function rows(parent, data, make) {

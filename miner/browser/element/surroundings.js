@@ -1,8 +1,8 @@
-// What only the page can see, for the core. Unknown stays unknown: most browsers tell of neither battery nor data saver.
+// What only the page can see, for the core. Unknown stays unknown: most browsers tell neither.
 
 /**
- * Call `tell` now and on every change, until `stop()`. `persist()` asks the browser, once or `again`, to keep the wallet when space runs short.
- *
+ * Call `tell` now and on every change, until `stop()`. `persist()` asks the browser, once or `again`, to keep the
+ * wallet when space runs short.
  * @param {(now: import("../types.d.ts").Surroundings) => void} tell
  */
 export function watch(tell) {
@@ -10,7 +10,9 @@ export function watch(tell) {
   const ended = new AbortController();
   const { signal } = ended;
   /** @type {import("../types.d.ts").Surroundings} */
-  const now = { hidden: false, online: true, battery: "unknown", saveData: null, persisted: null, cores: hardwareConcurrency || 2 };
+  const now = {
+    hidden: false, online: true, battery: "unknown", saveData: null, persisted: null, cores: hardwareConcurrency || 2,
+  };
   /** @type {any} */
   let battery = null;
   let asked = false;
@@ -39,11 +41,18 @@ export function watch(tell) {
   on(document, "visibilitychange");
   on(window, "online", "offline");
   if (connection) on(connection, "change");
-  getBattery?.call(navigator).then((/** @type {EventTarget} */ found) => (on((battery = found), "chargingchange"), look()), () => {});
+  getBattery?.call(navigator).then((/** @type {EventTarget} */ found) => {
+    on((battery = found), "chargingchange");
+    look();
+  }, () => {});
   look();
   void keep("persisted");
   return {
-    persist: async (again = false) => void ((asked && !again) || now.persisted || ((asked = true), await keep("persist"))),
+    async persist(again = false) {
+      if ((asked && !again) || now.persisted) return;
+      asked = true;
+      await keep("persist");
+    },
     stop: () => ended.abort(),
   };
 }

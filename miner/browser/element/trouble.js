@@ -1,8 +1,9 @@
 // Why a file or the worker could not be had: told apart by asking the site itself.
 
 /**
- * "offline", "unreachable": the site does not answer. "updated": it has other files by now, load the page again. "blocked": it
- * answers, and something in this browser keeps our file away. "worker": the file is there, and yet it fails.
+ * "offline", "unreachable": the site does not answer. "updated": it has other files by now, load the page again.
+ * "blocked": it answers, and something in this browser keeps our file away. "worker": the file is there, and yet it
+ * fails.
  * @param {string} file what failed to load @param {string} service
  */
 export async function diagnose(file, service) {

@@ -1,6 +1,6 @@
 // The pool of hashing workers: shares the nonces of a job out among them, replaces the lost, and tells what they did.
 
-import { EngineError, toProblem } from "../errors.js";
+import { EngineError, blocked, toProblem } from "../errors.js";
 
 /** @import { EngineOptions, Job, Problem } from "../types" */
 /** @typedef {{ start: bigint, count: bigint }} Range */
@@ -14,7 +14,8 @@ import { EngineError, toProblem } from "../errors.js";
  * A worker. `books`: of each part that it holds; `part`: what it searches, 0 for nothing; `ready`: whether it has begun
  * with it; `silent`: ticks since it said anything; `asked`: called when it answers, or ends.
  * @typedef {{
- *   worker: Worker, books: Map<number, Book>, part: number, silent: number, ready: boolean, asked: Map<number, () => void>,
+ *   worker: Worker, books: Map<number, Book>, part: number, silent: number, ready: boolean,
+ *   asked: Map<number, () => void>,
  * }} Slot
  */
 
@@ -23,9 +24,6 @@ const WINDOW = 10, ENOUGH = 1; // seconds over which the rate is taken, and the 
 const SILENCE = 120; // ticks, after which a worker counts as lost
 const LOSSES = 3;
 const BOOKS = 8;
-const BLOCKED = new EngineError("The miner was not loaded: check the connection and your blockers, and try again.", {
-  code: "engine-blocked",
-});
 const BROKEN = new EngineError("The miner ends again and again: close other tabs, or restart the browser.", {
   code: "engine-failed",
 });
@@ -106,7 +104,7 @@ export class Engine {
   async halt() {
     if (!this.#running) return;
     this.#stop();
-    // Who is late with a kernel in place gets no processor, and so does not hash either. Others may be building a cache.
+    // Who is late with a kernel in place gets no processor, and so does not hash. Others may be building a cache.
     const halted = [...this.#slots].map((slot) => this.#ask(slot, { run: false }, slot.ready ? PATIENCE : HALT));
     await Promise.all(halted);
     this.#report();
@@ -221,7 +219,7 @@ export class Engine {
     worker.onerror = (event) => {
       event.preventDefault();
       // Of a script that did not load, nothing is said.
-      this.#lost(slot, toProblem(event.message === undefined ? BLOCKED : BROKEN));
+      this.#lost(slot, toProblem(event.message === undefined ? blocked() : BROKEN));
     };
     worker.postMessage({ wasm: String(this.on.wasm), duty: this.#duty, run: true });
     this.#assign(slot);

@@ -1,9 +1,9 @@
 // A hashing worker: searches a part of a job's nonces in slices of some 10 ms, rests in proportion, listens in between.
 //
-// It is sent {wasm, duty, run, part}, each when it changes; `part` is null or {id, work, start, count}. What was left of the
-// part before comes back as {left: {id, start, count}}. A message with {ask} is answered by {answer: ask} once all that was
-// to be said before has been. Unasked it sends {ready, problem}, {id, hashes}, {id, nonce, mix}, {id, done} and, when it
-// gives up, {failed: Problem}.
+// It is sent {wasm, duty, run, part}, each when it changes; `part` is null or {id, work, start, count}. What was left
+// of the part before comes back as {left: {id, start, count}}. A message with {ask} is answered by {answer: ask} once
+// all that was to be said before has been. Unasked it sends {ready, problem}, {id, hashes}, {id, nonce, mix}, {id,
+// done} and, when it gives up, {failed: Problem}.
 
 import { EngineError, toProblem } from "../errors.js";
 import { openKernel } from "./kernel.js";

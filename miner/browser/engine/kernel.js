@@ -1,6 +1,6 @@
 // One hash function on this thread: as WebAssembly with SIMD, without, or in JavaScript.
 
-import { EngineError, NoKernel, OutOfMemory } from "../errors.js";
+import { EngineError, NoKernel, OutOfMemory, blocked } from "../errors.js";
 
 /** @import { Job } from "../types" */
 /** @typedef {"simd" | "scalar" | "javascript"} Kind */
@@ -61,8 +61,7 @@ export async function openKernel(algorithm, wasm, load = download) {
     const lanes = kind === "simd" || ethash ? LANES[algorithm] : 1;
     return moduleKernel(exports, ethash?.useEpoch, { kind, problem, lanes });
   } catch (cause) {
-    const detail = "The miner was not loaded: check the connection and your blockers, and try again.";
-    throw explained(cause) ?? new EngineError(detail, { code: "engine-blocked", cause });
+    throw explained(cause) ?? blocked(cause);
   }
 }
 

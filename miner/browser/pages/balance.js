@@ -6,8 +6,8 @@ import { button } from "./forms.js";
 import { openReceive, openSend } from "./gifts.js";
 import { openRestore } from "./words.js";
 
-/** @typedef {import("./context.js").Context} Context */
-/** @typedef {import("../types.d.ts").WalletView} WalletView */
+/** @import { Context } from "./context.js" */
+/** @import { WalletView } from "../types" */
 
 /** @param {Context} context @param {() => void} earn leads to the miner @returns {import("./context.js").Section} */
 export function balance(context, earn) {
@@ -52,7 +52,7 @@ export function balance(context, earn) {
       write(words, n ? t("balance.have", { n }) : t("empty.have"));
       const cost = algorithm ? t("balance.cost", { n: algorithm.expectedHashes, algorithm: algorithm.name }) : "";
       const wait = snapshot.secondsPerTicket
-        ? t("balance.time", { time: locale.length(snapshot.secondsPerTicket) })
+        ? t("balance.time", { time: locale.about(snapshot.secondsPerTicket) })
         : "";
       write(
         means,

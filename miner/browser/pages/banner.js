@@ -1,12 +1,14 @@
 // Donation banners: computing while one reads, and giving from the balance. Loaded with the page, so it is small; all
 // else is loaded when a button is pressed. Where that fails, the banner's form goes the way it goes without JavaScript.
 
-/** @typedef {import("./context.js").Context} Context */
+/** @import { Context } from "./context.js" */
 /** @typedef {Record<string, string | number | null>} Miner attributes of <ticket-miner> */
 
 const BANNER = ".ticketminer-banner[data-ticketminer-miner]";
 /** All that is taken from a page that may show what strangers wrote, where data attributes pass as harmless. */
-const ATTRIBUTES = ["service", "goal", "price", "fund", "fund-title", "consent", "consent-text", "algorithm", "effort", "wallet", "about"];
+const ATTRIBUTES = [
+  "service", "goal", "price", "fund", "fund-title", "consent", "consent-text", "algorithm", "effort", "wallet", "about",
+];
 const ASSETS = new URL("../", import.meta.url);
 /** @type {Map<string, Promise<Context>>} by language */
 const contexts = new Map();

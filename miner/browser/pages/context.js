@@ -4,9 +4,7 @@ import { Messages } from "../element/messages.js";
 import { connect } from "../element/remote.js";
 import { Locale } from "./locale.js";
 
-/** @typedef {import("../types.d.ts").Problem} Problem */
-/** @typedef {import("../types.d.ts").WalletView} WalletView */
-/** @typedef {import("../types.d.ts").Snapshot} Snapshot */
+/** @import { Problem, WalletView, Snapshot } from "../types" */
 /**
  * `root` is where dialogs go; `offer` what the page knows of the site's offer already, as attributes of <ticket-miner>;
  * `mines`: whether the site offers to mine in a page (true).

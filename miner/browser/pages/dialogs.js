@@ -1,10 +1,11 @@
 // Native dialogs: a title, what it asks, an outcome that is spoken, and focus that returns to where it was.
 
-import { h, put, write } from "../element/dom.js";
+import { h, icon, put, write } from "../element/dom.js";
 import { id } from "./forms.js";
-import { icon } from "./icons.js";
 
-/** @typedef {import("./context.js").Context} Context */
+/** @import { Context } from "./context.js" */
+
+const CROSS = "M6 6l12 12M18 6L6 18";
 
 export class Dialog {
   /** Asked before the visitor closes it; false keeps it open. */
@@ -29,7 +30,7 @@ export class Dialog {
         "aria-label": context.t("dialog.close"),
         click: () => this.dismiss(),
       },
-      icon("close"),
+      icon(CROSS),
     );
     /** @type {HTMLDialogElement} */
     this.element = h(

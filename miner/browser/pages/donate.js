@@ -5,8 +5,8 @@ import { actions, Dialog } from "./dialogs.js";
 import { amountInput, amountOf, button, facts, field, id } from "./forms.js";
 import { minerFor } from "./mine.js";
 
-/** @typedef {import("./context.js").Context} Context */
-/** @typedef {import("../types.d.ts").Fund} Fund */
+/** @import { Context } from "./context.js" */
+/** @import { Fund } from "../types" */
 
 /**
  * Ask what to give, and give it.
@@ -122,7 +122,7 @@ export async function openDonate(context, wish = {}) {
     );
   });
   dialog.show(
-    h("p", { class: "ticketminer-lead" }, t("donate.balance", { n: balance })),
+    balance ? h("p", { class: "ticketminer-lead" }, t("donate.balance", { n: balance })) : null,
     choices.length > 1
       ? h(
           "fieldset",

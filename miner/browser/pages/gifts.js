@@ -6,7 +6,7 @@ import { actions, Dialog } from "./dialogs.js";
 import { amountInput, amountOf, button, copy, field, save } from "./forms.js";
 import { encode, outline } from "./qr.js";
 
-/** @typedef {import("./context.js").Context} Context */
+/** @import { Context } from "./context.js" */
 
 const PREFIX = "ticketminer-tickets-1.";
 const FRAGMENT = "#receive=";
@@ -25,17 +25,19 @@ export function giftIn(pasted) {
 export function described(text) {
   try {
     const { origin, tickets } = JSON.parse(fromUtf8(fromBase64url(text.slice(PREFIX.length))));
-    return typeof origin === "string" && Array.isArray(tickets) ? { origin, count: tickets.length } : null;
+    const url = new URL(origin); // which leaves no room for sentences
+    const known = /^https?:$/.test(url.protocol) && Array.isArray(tickets);
+    return known ? { origin: url.origin, count: tickets.length } : null;
   } catch {
     return null;
   }
 }
 
 /** A link that opens the wallet page with a gift. What follows # never reaches a server. @param {string} text */
-export const linkOf = (text) => `${location.origin}${location.pathname}${FRAGMENT}${text}`;
+const linkOf = (text) => `${location.origin}${location.pathname}${FRAGMENT}${text}`;
 
 /** @param {string} text @returns {Promise<SVGElement | null>} null where it does not fit, or no camera would read it */
-export async function qrCode(text, label = "") {
+async function qrCode(text, label = "") {
   const code = await encode(utf8(text));
   if (!code || code.version > DENSE) return null;
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -83,10 +85,7 @@ export async function openSend(context) {
       amount.focus();
       return;
     }
-    const made = await dialog.attempt(t("gift.making", { n }), async () => {
-      const text = await core.send(n);
-      return { text, code: await qrCode(linkOf(text), t("gift.qr-label", { n })).catch(() => null) };
-    });
+    const made = await dialog.attempt(t("gift.making", { n }), async () => drawn(context, n, await core.send(n)));
     if (!made) return;
     handOver(context, dialog, n, made);
     await context.refresh();
@@ -105,13 +104,28 @@ export async function openSend(context) {
   return dialog;
 }
 
+/** @param {Context} context @param {number} n @param {string} text */
+const drawn = async ({ t }, n, text) => ({
+  text,
+  code: await qrCode(linkOf(text), t("gift.qr-label", { n })).catch(() => null),
+});
+
+/**
+ * Show a gift that an earlier page has made and that the visitor has not said to have.
+ * @param {Context} context @param {{ amount: number, text: string }} gift
+ */
+export async function openGift(context, { amount, text }) {
+  const made = await drawn(context, amount, text);
+  handOver(context, new Dialog(context, context.t("gift.title"), { wide: true }).open(), amount, made);
+}
+
 /**
  * Show a gift in every form; it is not closed by mistake before it was taken along.
  * @param {Context} context @param {Dialog} dialog @param {number} n
  * @param {{ text: string, code: SVGElement | null }} made
  */
 function handOver(context, dialog, n, { text, code }) {
-  const { t } = context;
+  const { core, t } = context;
   const link = linkOf(text);
   let kept = false;
   const stay = (/** @type {Event} */ event) => event.preventDefault();
@@ -119,6 +133,7 @@ function handOver(context, dialog, n, { text, code }) {
   dialog.closed = () => removeEventListener("beforeunload", stay);
   const keep = (/** @type {string} */ said) => {
     kept = true;
+    void core.taken(text).catch(() => {}); // else it is shown once more
     dialog.closed();
     dialog.say(said);
     put(sure, []);
@@ -172,7 +187,7 @@ function handOver(context, dialog, n, { text, code }) {
           button(
             t(code ? "gift.leave" : "gift.leave-lost"),
             () => {
-              kept = true;
+              keep("");
               dialog.dismiss();
             },
             "danger",

@@ -4,8 +4,8 @@ import { h, write } from "../element/dom.js";
 import { time } from "./locale.js";
 import { button, save } from "./forms.js";
 
-/** @typedef {import("./context.js").Context} Context */
-/** @typedef {import("../types.d.ts").HistoryEntry} HistoryEntry */
+/** @import { Context } from "./context.js" */
+/** @import { HistoryEntry } from "../types" */
 
 const KINDS = ["mined", "donated", "paid", "exchanged", "renewed", "sent", "received", "restored"];
 const FIRST = 10;

@@ -5,9 +5,8 @@ import { button } from "./forms.js";
 import { List } from "./list.js";
 import { draw as drawLine, sparkline } from "./sparkline.js";
 
-/** @typedef {import("./context.js").Context} Context */
-/** @typedef {import("../types.d.ts").MiningRun} MiningRun */
-/** @typedef {import("../types.d.ts").Snapshot} Snapshot */
+/** @import { Context } from "./context.js" */
+/** @import { MiningRun, Snapshot } from "../types" */
 /** @typedef {{ view: import("../types.d.ts").WalletView, snapshot: Snapshot }} Now */
 
 const FIGURES = [

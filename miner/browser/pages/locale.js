@@ -1,5 +1,7 @@
 // Numbers, dates and lengths of time in the manner of a language. Times are Unix seconds.
 
+import { formats } from "../element/format.js";
+
 const UNITS = /** @type {const} */ ([
   ["day", 86400],
   ["hour", 3600],
@@ -54,6 +56,11 @@ export class Locale {
       if (parts.length === 2) break;
     }
     return new Intl.ListFormat(this.#locales, { type: "unit" }).format(parts);
+  }
+
+  /** An estimate: "8 seconds", "40 seconds", "3 minutes". @param {number} seconds */
+  about(seconds) {
+    return formats(this.#locales[0]).duration(seconds);
   }
 
   /** @param {number} value */

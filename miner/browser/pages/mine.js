@@ -2,7 +2,7 @@
 
 import { h } from "../element/dom.js";
 
-/** @typedef {import("./context.js").Context} Context */
+/** @import { Context } from "./context.js" */
 
 /**
  * A `<ticket-miner>` for a goal; its script is loaded when it is first needed.

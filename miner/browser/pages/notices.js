@@ -1,13 +1,12 @@
 // What the visitor should know before money is at risk, each with what to do about it.
 
-import { h } from "../element/dom.js";
+import { h, icon } from "../element/dom.js";
 import { button } from "./forms.js";
-import { icon } from "./icons.js";
 import { List } from "./list.js";
 import { openWords } from "./words.js";
 
-/** @typedef {import("./context.js").Context} Context */
-/** @typedef {import("../types.d.ts").Notice} Notice */
+/** @import { Context } from "./context.js" */
+/** @import { Notice } from "../types" */
 
 const SHOWN = ["words-unseen", "storage-temporary", "clock-wrong", "recovered"]; // the miner shows what concerns mining
 

@@ -1,6 +1,6 @@
 // Notifications of the browser, for those who asked for them and are looking elsewhere.
 
-/** @typedef {import("../types.d.ts").Snapshot} Snapshot */
+/** @import { Snapshot } from "../types" */
 
 const WORKING = ["starting", "mining", "paused"];
 

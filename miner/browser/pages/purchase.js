@@ -5,7 +5,7 @@ import { actions, Dialog } from "./dialogs.js";
 import { button, facts } from "./forms.js";
 import { minerFor } from "./mine.js";
 
-/** @typedef {import("./context.js").Context} Context */
+/** @import { Context } from "./context.js" */
 
 /** A path of this site, with its query; null for anything that leads elsewhere. @param {string} text */
 export function ownResource(text) {

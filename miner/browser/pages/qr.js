@@ -283,7 +283,7 @@ class Symbol_ {
  * Points of section 7.8.3: the fewer, the better a symbol can be read.
  * @param {Uint8Array} modules @param {number} size
  */
-export function penalty(modules, size) {
+function penalty(modules, size) {
   let points = 0;
   let dark = 0;
   for (const [line, step] of [

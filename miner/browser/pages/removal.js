@@ -5,8 +5,8 @@ import { actions, Dialog } from "./dialogs.js";
 import { button, check } from "./forms.js";
 import { openWords } from "./words.js";
 
-/** @typedef {import("./context.js").Context} Context */
-/** @typedef {import("../types.d.ts").WalletView} WalletView */
+/** @import { Context } from "./context.js" */
+/** @import { WalletView } from "../types" */
 
 /** @param {Context} context @returns {import("./context.js").Section} */
 export function removal(context) {

@@ -4,8 +4,8 @@ import { h, write } from "../element/dom.js";
 import { button, check, facts, id } from "./forms.js";
 import { openWords } from "./words.js";
 
-/** @typedef {import("./context.js").Context} Context */
-/** @typedef {import("../types.d.ts").Limits} Limits */
+/** @import { Context } from "./context.js" */
+/** @import { Limits } from "../types" */
 
 /**
  * @param {Context} context @param {() => Promise<void>} keep asks the browser to keep the wallet

@@ -4,8 +4,8 @@ import { h, write } from "../element/dom.js";
 import { time } from "./locale.js";
 import { List } from "./list.js";
 
-/** @typedef {import("./context.js").Context} Context */
-/** @typedef {import("../types.d.ts").TicketState} TicketState */
+/** @import { Context } from "./context.js" */
+/** @import { TicketState } from "../types" */
 /** @typedef {{ value: number, redeemUntil: number, state: TicketState, count: number }} Group */
 
 /** @type {TicketState[]} */

@@ -1,64 +1,25 @@
 // The wallet page of a site, in the `<main id="ticketminer-wallet">` whose data attributes the template writes.
 
-import { h, put, write } from "../element/dom.js";
+import { h, put } from "../element/dom.js";
 import { balance } from "./balance.js";
 import { Context } from "./context.js";
-import { button, field, amountInput, amountOf } from "./forms.js";
-import { receiveFromAddress } from "./gifts.js";
+import { earning } from "./earning.js";
+import { button } from "./forms.js";
+import { openGift, receiveFromAddress } from "./gifts.js";
 import { history } from "./history.js";
 import { jobs } from "./jobs.js";
-import { minerFor } from "./mine.js";
 import { notices } from "./notices.js";
 import { news, notify } from "./notify.js";
 import { openPurchase, ownResource } from "./purchase.js";
 import { removal } from "./removal.js";
 import { settings } from "./settings.js";
 import { tickets } from "./tickets.js";
+import { toast } from "./toast.js";
 import { backup } from "./words.js";
 
-/** @typedef {import("../types.d.ts").Snapshot} Snapshot */
-/** @typedef {import("../types.d.ts").WalletView} WalletView */
-/** @typedef {import("../types.d.ts").Problem} Problem */
+/** @import { Problem, Snapshot, WalletView } from "../types" */
 
 const FRESH = 5000; // milliseconds after which figures of a running job are read again
-const MORE = 5; // tickets that the miner is asked for at first
-
-/** The section with the miner. @param {Context} context @returns {import("./context.js").Section} */
-function earning(context) {
-  const { t } = context;
-  const about = h("p", { class: "ticketminer-quiet" });
-  const amount = amountInput(MORE, 1);
-  const total = h("p", { class: "ticketminer-hint" });
-  const miner = context.mines ? minerFor(context, { goal: "tickets", price: MORE, wallet: "" }) : null;
-  let balance = 0;
-  /** Tell the miner, which adds to a balance that is as large as what it is asked for, and else fills it up. */
-  const aim = () => {
-    const more = amountOf(amount);
-    amount.setAttribute("aria-invalid", String(more === null));
-    write(total, more === null ? t("earn.whole") : t("earn.total", { n: balance + more }));
-    const price = String(more === null ? MORE : balance >= more ? more : balance + more);
-    if (miner?.getAttribute("price") !== price) miner?.setAttribute("price", price);
-  };
-  amount.addEventListener("input", aim);
-  return {
-    node: h(
-      "section",
-      { "aria-labelledby": "ticketminer-earn" },
-      h("h2", { id: "ticketminer-earn", tabindex: -1 }, t("earn.title")),
-      about,
-      field(t("earn.more"), amount),
-      total,
-      miner,
-    ),
-    draw(view, { phase }) {
-      write(about, t("earn.about", { site: view.service.siteName }));
-      amount.disabled = phase !== "idle" && phase !== "failed";
-      if (amount.disabled) return;
-      balance = view.balance;
-      aim();
-    },
-  };
-}
 
 /** @param {HTMLElement} main */
 async function start(main) {
@@ -83,19 +44,7 @@ async function start(main) {
   });
   const { core, remote, t, messages } = context;
 
-  const status = h("p", { class: "ticketminer-toast__text", role: "status" });
-  /** @type {HTMLElement} */
-  const toast = h(
-    "div",
-    { class: "ticketminer-toast", hidden: true },
-    status,
-    h("button", { type: "button", "aria-label": t("dialog.close"), click: () => (toast.hidden = true) }, "×"),
-  );
-  context.announce = (text) => {
-    toast.hidden = false;
-    write(status, "");
-    setTimeout(() => write(status, text), 50); // the same text twice is said twice
-  };
+  const shown = toast(context);
   const trouble = h("div", { class: "ticketminer-problem", role: "alert", hidden: true });
   const waiting = h("p", { class: "ticketminer-lead", role: "status" }, t("loading"));
   const loading = h("header", null, h("h1", null, t("title", { site })), waiting);
@@ -137,7 +86,8 @@ async function start(main) {
   main.classList.add("ticketminer-wallet");
   main.lang = messages.lang;
   main.dir = messages.dir;
-  put(main, [loading, trouble, body, toast]);
+  const home = main.querySelector(".ticketminer-home"); // the template's link to the site
+  put(main, [...(home ? [home] : []), loading, trouble, body, shown]);
 
   /** @param {(typeof linked)[number]} name */
   function focus(name) {
@@ -264,6 +214,9 @@ async function start(main) {
   }
   addEventListener("hashchange", () => void answer().catch(complain));
   await answer().catch(complain);
+  const opened = context.when((snapshot) => snapshot.phase !== "loading" && Boolean(snapshot.siteName));
+  const found = await opened.then(() => core.view()).catch(() => null); // why it does not open is told already
+  for (const gift of found?.gifts ?? []) await openGift(context, gift);
 }
 
 const main = document.getElementById("ticketminer-wallet");

@@ -4,7 +4,7 @@ import { h, write } from "../element/dom.js";
 import { actions, Dialog } from "./dialogs.js";
 import { button, check, facts, field } from "./forms.js";
 
-/** @typedef {import("./context.js").Context} Context */
+/** @import { Context } from "./context.js" */
 
 const WORDS = 24;
 const MASTER = 12;

@@ -4,7 +4,7 @@ import { concat, sized, utf8 } from "../bytes.js";
 import { CodecError } from "../errors.js";
 import { sha256 } from "./hashes.js";
 
-export const TOKEN_SIZE = 354;
+const TOKEN_SIZE = 354;
 const TYPE = Uint8Array.of(0, 2);
 
 /** 32 bytes. @param {Uint8Array} spki */

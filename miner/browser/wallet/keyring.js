@@ -8,9 +8,9 @@ import { got, under } from "./store.js";
 /** @import { OutputRow, Tables, TicketRow } from "./types" */
 
 /** Entries of a directory, and living keys of one site. */
-export const MAX_KEYS = 512;
+const MAX_KEYS = 512;
 /** Seconds for which a key stays pinned after its tickets have expired. */
-export const KEPT_AFTER_END = 30 * 86_400;
+const KEPT_AFTER_END = 30 * 86_400;
 
 /**
  * Pin `keys`, and forget those that ended long before `now` and that nothing here needs. Throws KeyMismatch.
@@ -33,7 +33,7 @@ export async function pin(tables, keys, now) {
 }
 
 /** Let no two keys make tickets of one value at the same time; throws KeyMismatch. @param {Iterable<TicketKey>} keys */
-export function checkPeriods(keys) {
+function checkPeriods(keys) {
   /** @type {TicketKey | undefined} */
   let last;
   for (const key of [...keys].sort((a, b) => a.value - b.value || a.notBefore - b.notBefore)) {

@@ -14,7 +14,7 @@ import { got, under } from "./store.js";
 /** Unsigned counters in a row after which a restoring wallet stops looking. */
 export const SCAN_GAP = 64;
 /** Unsigned counters in a row after which refused outputs are asked for again instead of using up new counters. */
-export const REUSE_GAP = 48;
+const REUSE_GAP = 48;
 const MAX_HISTORY = 500;
 
 /** @type {Requests["derive"]} */

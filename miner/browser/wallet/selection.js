@@ -3,7 +3,7 @@
 import { NotEnoughTickets } from "../errors.js";
 
 /** Tickets in one request. */
-export const MAX_INPUTS = 64;
+const MAX_INPUTS = 64;
 /** Every value a ticket can have. */
 export const DENOMINATIONS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 

@@ -4,8 +4,10 @@ import type {
   Draft, HeldTicket, HistoryEntry, MiningRun, Output, PendingRequest, TicketKey, TicketState,
 } from "../types";
 
-/** Chooses, from the tickets that are free, what a request hands over and which keys it wants tickets of. Sync; called again
- * when another tab was faster. */
+/**
+ * Chooses, from the tickets that are free, what a request hands over and which keys it wants tickets of. Sync; called
+ * again when another tab was faster.
+ */
 export type Plan = (available: HeldTicket[]) => { inputs: HeldTicket[]; keys: TicketKey[] };
 /** Writes the body. Sync; perhaps called again. */
 export type Compose = (inputs: HeldTicket[], outputs: Output[]) => Uint8Array;
@@ -18,9 +20,13 @@ export type Spent = (nonce: string) => boolean;
 export interface WalletApi {
   /** This machine's time in Unix seconds. */
   now(): Now;
+  /** Seconds to add to `now()` for the time at the site, which decides what has expired; its client knows them. */
+  offset: number;
 
-  /** Pin directory entries, apart from those whose tickets have all expired. Throws KeyMismatch: an entry differs from the
-   * pinned one, is a second key for its value and time, or there are too many. */
+  /**
+   * Pin directory entries, apart from those whose tickets have all expired. Throws KeyMismatch: an entry differs from
+   * the pinned one, is a second key for its value and time, or there are too many.
+   */
   pin(keys: TicketKey[], now?: Now): Promise<void>;
   /** Pinned keys, by start and value. */
   keys(): Promise<TicketKey[]>;
@@ -30,8 +36,10 @@ export interface WalletApi {
   seed(): Promise<Uint8Array>;
   /** Every seed that tickets here may come from, the one in use first. */
   seeds(): Promise<Uint8Array[]>;
-  /** Make new tickets from another seed. Tickets of the former one stay, and it stays among `seeds()` when it was used. Throws
-   * WrongWords (master-words): not 32 bytes. */
+  /**
+   * Make new tickets from another seed. Tickets of the former one stay, and it stays among `seeds()` when it was
+   * used. Throws WrongWords (master-words): not 32 bytes.
+   */
   useSeed(seed: Uint8Array): Promise<void>;
   /** The next counter of `key` under `seed`. */
   counter(seed: Uint8Array, key: TicketKey): Promise<number>;
@@ -42,24 +50,36 @@ export interface WalletApi {
   balance(): Promise<number>;
   /** Tokens worth exactly `amount`, marked given. Throws NotEnoughTickets: too few, or none fit exactly. */
   give(amount: number): Promise<Uint8Array[]>;
-  /** File the verified tokens that a restore has found, by counter, and go on with counter `following` or above; returns the
-   * numbers of new and of spent tickets. */
+  /**
+   * File the verified tokens that a restore has found, by counter, and go on with counter `following` or above;
+   * returns the numbers of new and of spent tickets.
+   */
   fileRestored(
     seed: Uint8Array, key: TicketKey, found: Map<number, Uint8Array>, following: number, spent: Spent,
   ): Promise<{ added: number; gone: number }>;
   /** Mark free tickets of `key` as spent; returns how many. */
   markSpent(key: TicketKey, spent: Spent): Promise<number>;
 
-  /** Write a request down; send its body only after this returns. `adopt`: the tickets come from somebody else, or were given
-   * away and return. Throws TicketsTaken: a ticket is not free; and whatever `plan` and `compose` throw. */
+  /**
+   * Write a request down; send its body only after this returns. `adopt`: the tickets come from somebody else, or
+   * were given away and return. Throws TicketsTaken: a ticket is not free; and whatever `plan` and `compose` throw.
+   */
   begin(draft: Draft, plan: Plan, compose: Compose, options?: { adopt?: boolean; now?: Now }): Promise<PendingRequest>;
-  /** Verify the blind `signatures` (256 bytes each) of the request's outputs, file the tickets, close the request; returns
-   * the tickets that it brought, also when another tab was first. Throws CodecError: a signature does not verify; the request
-   * stays open. `reference`: the site's number of a payment. */
-  settle(request: PendingRequest, signatures: Uint8Array[], options?: { reference?: string | null }): Promise<HeldTicket[]>;
-  /** Close a refused request and free its tickets but those whose nonce (hex) is in `spent`; `signed`: blinded messages (hex)
-   * that the site has signed for something else, which are never asked for again. */
-  release(request: PendingRequest, cause: string, known?: { spent?: Iterable<string>; signed?: Iterable<string> }): Promise<void>;
+  /**
+   * Verify the blind `signatures` (256 bytes each) of the request's outputs, file the tickets, close the request;
+   * returns the tickets that it brought, also when another tab was first. Throws CodecError: a signature does not
+   * verify; the request stays open. `reference`: the site's number of a payment.
+   */
+  settle(
+    request: PendingRequest, signatures: Uint8Array[], options?: { reference?: string | null },
+  ): Promise<HeldTicket[]>;
+  /**
+   * Close a refused request and free its tickets but those whose nonce (hex) is in `spent`; `signed`: blinded
+   * messages (hex) that the site has signed for something else, which are never asked for again.
+   */
+  release(
+    request: PendingRequest, cause: string, known?: { spent?: Iterable<string>; signed?: Iterable<string> },
+  ): Promise<void>;
   /** Requests without an answer, oldest first. */
   unanswered(): Promise<PendingRequest[]>;
 
@@ -174,9 +194,13 @@ export interface Requests {
   /** File a ticket; whether it is new. One that is here already keeps its state. */
   add(tables: Tables, ticket: Filing): Promise<boolean>;
 
-  /** As WalletApi; `created` is this machine's time, so that no site's clock decides when the request is taken up again. */
+  /**
+   * As WalletApi; `created` is this machine's time, so that no site's clock decides when the request is taken up
+   * again.
+   */
   begin(
-    store: Pick<Store, "read" | "write">, draft: Draft, plan: Plan, compose: Compose, options: { adopt: boolean; now: Now; created: Now },
+    store: Pick<Store, "read" | "write">, draft: Draft, plan: Plan, compose: Compose,
+    options: { adopt: boolean; now: Now; created: Now },
   ): Promise<PendingRequest>;
   unanswered(tables: Tables): Promise<PendingRequest[]>;
   /** File the tickets that the outputs have become; what was handed over is spent. False: another tab was first. */

@@ -46,7 +46,9 @@ export function give(write, at, amount) {
     }
     for (const row of inputs) tables.tickets.put({ ...row, state: "given" });
     await jot(tables, { at, kind: "sent", amount });
-    return inputs.map(({ token }) => token);
+    const tokens = inputs.map(({ token }) => token);
+    tables.settings.put([...((await got(tables.settings.get("gifts"))) ?? []), { amount, tokens }], "gifts");
+    return tokens;
   });
 }
 

@@ -45,7 +45,10 @@ function methods({ read, write, close, wipe }, now) {
   /** @param {"history" | "runs"} name @param {number} [limit] */
   const newest = async (name, limit) => (await read((tables) => got(tables[name].getAll()))).reverse().slice(0, limit);
 
-  return {
+  const there = () => now() + wallet.offset;
+  /** @type {WalletApi} */
+  const wallet = {
+    offset: 0,
     now,
     close,
     wipe,
@@ -67,11 +70,11 @@ function methods({ read, write, close, wipe }, now) {
 
     async tickets() {
       const rows = await read((tables) => held(tables));
-      for (const row of rows) if (row.state === "available" && row.redeemUntil <= now()) row.state = "expired";
+      for (const row of rows) if (row.state === "available" && row.redeemUntil <= there()) row.state = "expired";
       return rows;
     },
-    balance: async () => (await read((tables) => free(tables, now()))).reduce((sum, { value }) => sum + value, 0),
-    give: async (amount) => (await upkeep()).give(write, now(), amount),
+    balance: async () => (await read((tables) => free(tables, there()))).reduce((sum, { value }) => sum + value, 0),
+    give: async (amount) => (await upkeep()).give(write, there(), amount),
     fileRestored: async (...found) => (await upkeep()).fileRestored(write, now(), ...found),
     markSpent: async (key, spent) => (await upkeep()).markSpent(write, key, spent),
 
@@ -128,7 +131,10 @@ function methods({ read, write, close, wipe }, now) {
 
     reset: () =>
       write(async ({ settings, history, runs }) => {
+        const gifts = await got(settings.get("gifts"));
         for (const table of [settings, history, runs]) table.clear();
+        if (gifts) settings.put(gifts, "gifts");
       }),
   };
+  return wallet;
 }
