@@ -11,6 +11,7 @@ from flask import Flask
 
 from flask_ticketminer.assets import languages
 from flask_ticketminer.errors import ConfigurationError
+from flask_ticketminer.work.coins import MOST_PROFITABLE, Coin, read_coins
 from miner.pow import ALGORITHMS, UnknownImplementation
 from miner.pow.errors import REMEDY
 from miner.tokens import DENOMINATIONS, MAX_AMOUNT
@@ -81,6 +82,10 @@ class Settings:
     epoch_days: int
     redeem_days: int
     job_life: int
+    upstream_job_life: int
+    bridge_lease: int
+    coins: t.Mapping[str, Coin]
+    coin: str | None
     challenge_life: int
     lease: int
     replay_kept: int
@@ -117,12 +122,35 @@ class Settings:
         return 2 - -(self.redeem_days + 2) // self.epoch_days
 
     @property
+    def offered_coins(self) -> tuple[Coin, ...]:
+        """The coins that visitors may be asked to compute for, the default first; none where work is local."""
+        if self.coin is None or self.work == "instant":
+            return ()
+        if self.coin == MOST_PROFITABLE:
+            return tuple(self.coins.values())
+        return (self.coins[self.coin],)
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """What visitors may be asked to compute, the default first."""
+        return tuple(dict.fromkeys(coin.algorithm for coin in self.offered_coins)) or (self.algorithm,)
+
+    @property
+    def work_kind(self) -> str:
+        """What the service document calls this work: ``local``, ``instant`` or ``upstream``."""
+        return "upstream" if self.offered_coins else self.work
+
+    @property
     def largest(self) -> int:
         return self.denominations[-1]
 
+    def expected(self, effort: int, value: int) -> int:
+        """Return the expected hashes of a share worth `value` tickets of `effort` each."""
+        return 1 if self.work == "instant" else effort * value
+
     def expected_hashes(self, algorithm: str, value: int) -> int:
-        """Return the effort of a share worth `value` tickets."""
-        return 1 if self.work == "instant" else self.effort[algorithm] * value
+        """Return the effort of a share worth `value` tickets, by the table of efforts."""
+        return self.expected(self.effort[algorithm], value)
 
     def target(self, algorithm: str, value: int) -> int:
         """Return the largest digest, as an integer, that pays `value` tickets: 2^256 / expected hashes - 1."""
@@ -131,7 +159,7 @@ class Settings:
 
 def uncompiled(settings: Settings) -> str | None:
     """Return a warning where work had to fall back to what hashlib computes, else None."""
-    if settings.algorithm in ("yespower", "sha256d") or "yespower" in ALGORITHMS:
+    if settings.offered_coins or settings.algorithm in ("yespower", "sha256d") or "yespower" in ALGORITHMS:
         return None
     return (
         "The compiled kernels are not here, so work is scrypt, at which a graphics card replaces some hundred visitors. For yespower, "
@@ -149,6 +177,7 @@ def read_settings(app: Flask) -> Settings:
     if len(name) > 255 or not name.isascii():
         raise read.wrong("SITE_NAME", "a name of at most 255 ASCII characters (a domain in its xn-- form)")
     algorithm = read.algorithm()
+    coins = read.coins()
     work = read.text("WORK", "local")
     if work not in ("local", "instant") or (work == "instant" and not app.testing):
         raise read.wrong("WORK", "'local' ('instant' only where app.testing is set before init_app)")
@@ -164,6 +193,10 @@ def read_settings(app: Flask) -> Settings:
         epoch_days=read.integer("EPOCH_DAYS", 7, 1, 366),
         redeem_days=read.integer("REDEEM_DAYS", 14, 14, 3660),
         job_life=read.integer("JOB_LIFE", 600, 10, 86400),
+        upstream_job_life=read.integer("UPSTREAM_JOB_LIFE", 300, 10, 86400),
+        bridge_lease=read.integer("BRIDGE_LEASE", 10, 1, 600),
+        coins=coins,
+        coin=read.coin(coins),
         challenge_life=read.integer("CHALLENGE_LIFE", 900, 10, 86400),
         lease=read.integer("LEASE", 120, 1, 3600),
         replay_kept=read.integer("REPLAY_KEPT", 86400, 86400, 366 * 86400),
@@ -272,6 +305,21 @@ class _Reader:
             return chosen
         remedy = "; for others, install again where a C compiler is" if chosen in LOCAL_ALGORITHMS else ""
         raise self.wrong("ALGORITHM", f"one that this installation can check ({', '.join(offered)}{remedy})")
+
+    def coins(self) -> dict[str, Coin]:
+        try:
+            return read_coins(self.value("COINS", {}))
+        except ValueError as error:  # which shows nothing of what was given: passwords stand in it
+            raise ConfigurationError(f"{PREFIX}COINS cannot be used. {error}") from error
+
+    def coin(self, coins: t.Mapping[str, Coin]) -> str | None:
+        chosen = self.value("COIN", next(iter(coins), None))
+        if chosen is not None and chosen not in coins and (chosen != MOST_PROFITABLE or not coins):
+            names = (
+                ", ".join(repr(name) for name in (*coins, MOST_PROFITABLE)) if coins else "a coin of its own"
+            )
+            raise self.wrong("COIN", f"None for local work, or one of TICKETMINER_COINS ({names})")
+        return t.cast("str | None", chosen)
 
     def effort(self) -> dict[str, int]:
         given = self.value("EFFORT", {})

@@ -406,6 +406,13 @@ class OutcomeUnknown(Unavailable):
     title = "The outcome is not known yet"
 
 
+class NoWork(Unavailable):
+    """No bridge talks to the upstream, or all its work is handed out."""
+
+    cause = "no-work"
+    title = "There is no work now"
+
+
 class MintUnavailable(Unavailable):
     cause = "mint-unavailable"
     title = "Tickets cannot be signed now"

@@ -146,6 +146,7 @@ def mark_gated(response: Response) -> Response:
 
 def _page(site: Site, sale: Sale, challenge: Challenge, problem: Problem) -> Response:
     handler, said = site.extension.payment_required_callback, messages()
+    offer = site.source.offers()[0]
     context: dict[str, t.Any] = {
         "amount": sale.price,
         "resource": challenge.resource,
@@ -154,8 +155,8 @@ def _page(site: Site, sale: Sale, challenge: Challenge, problem: Problem) -> Res
         "redeem_url": site.url("/redeem"),
         "service_url": site.url(),
         "expires": dt.datetime.fromtimestamp(challenge.expires, dt.UTC),
-        "effort_hashes": site.settings.expected_hashes(site.settings.algorithm, sale.price),
-        "algorithm": site.settings.algorithm,
+        "effort_hashes": site.settings.expected(offer.effort, sale.price),
+        "algorithm": offer.algorithm,
         "problem": None if problem.cause == "payment-required" else problem,
         "valid_for": None if sale.valid_for is None else said.duration(sale.valid_for),
         "consent_text": consent_text(said),

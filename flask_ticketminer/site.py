@@ -28,6 +28,8 @@ from flask_ticketminer.mint.statistics import KeptStatistics
 from flask_ticketminer.secrets import Secrets
 from flask_ticketminer.signals import keys_rotated, tell
 from flask_ticketminer.work.floor import ValueFloor
+from flask_ticketminer.work.source import LocalSource, Source, UpstreamSource
+from flask_ticketminer.work.templates import Templates
 
 if t.TYPE_CHECKING:
     from flask_ticketminer.extension import TicketMiner
@@ -101,6 +103,17 @@ class Site(Shared):
     @_once
     def ledger(self) -> Ledger:
         return Ledger(self.database, self.settings, self.clock, self.keys)
+
+    @_once
+    def templates(self) -> Templates:
+        return Templates(self.database, self.clock)
+
+    @_once
+    def source(self) -> Source:
+        settings = self.settings
+        if not settings.offered_coins:
+            return LocalSource(settings)
+        return UpstreamSource(settings, settings.offered_coins, self.templates)
 
     @_once
     def urls(self) -> MapAdapter:

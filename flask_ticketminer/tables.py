@@ -3,7 +3,7 @@
 :func:`define_tables` puts them on a MetaData: a host's own, so that its migrations create them, or one of ours. Every constraint
 is named, and named with ``conv``, so that a host's naming convention leaves it alone. Keys are binary of fixed length
 (bytes noted below). ``issued`` and ``spent`` live long and therefore hold no time, no sequence and no link to a share or a payment;
-what links (``share``, ``payment``, ``payment_input``, ``payment_output``) is short-lived.
+what links (``share``, ``payment``, ``payment_input``, ``payment_output``, ``upstream_share``) is short-lived.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import conv
 from sqlalchemy.types import TypeEngine
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Changes with the tables; the database is checked against it."""
 
 PREFIX = "ticketminer_"
@@ -65,6 +65,16 @@ class Tables:
     """Sums over the whole site by name, spread over slots."""
     fund_total: Table
     """Donated tickets by fund, spread over slots."""
+    upstream: Table
+    """What one coin's work comes from: the lease of the bridge that talks to it, and the template that jobs are cut from."""
+    template: Table
+    """Work of a pool or node; `next_counter` is the first extranonce that no process has leased, `voided` 0 or Unix seconds."""
+    upstream_share: Table
+    """The outbox: shares that are good enough for upstream, each with its fate (:mod:`flask_ticketminer.work.outbox`)."""
+    block: Table
+    """Blocks that a coin's own node has taken; block_hash is 32 bytes as explorers write them."""
+    coin_total: Table
+    """Sums by coin and name, spread over slots: what the site paid, what upstream took."""
 
     @property
     def all(self) -> tuple[Table, ...]:
@@ -195,6 +205,69 @@ def define_tables(metadata: MetaData) -> Tables:
             "fund_total",
             ("fund", "slot"),
             _text("fund", 64),
+            _integer("slot"),
+            _big("total"),
+        ),
+        upstream=table(
+            "upstream",
+            ("coin",),
+            _text("coin", 32),
+            _text("holder", 64),
+            _integer("fence"),
+            _big("lease_until"),
+            _binary("template_id", 16, nullable=True),
+            _text("state", 16),
+            _text("detail", 255),
+            _big("changed"),
+        ),
+        template=table(
+            "template",
+            ("template_id",),
+            _binary("template_id", 16),
+            _text("coin", 32),
+            _text("session", 32),
+            _text("algorithm", 32),
+            _text("tip", 32),
+            _big("effort"),
+            Column("document", LargeBinary(1 << 20), nullable=False),
+            Column("body", LargeBinary(1 << 25)),
+            _big("next_counter"),
+            _big("created"),
+            _big("voided"),
+            Index(conv(f"ix_{PREFIX}template_coin"), "coin", "voided"),
+        ),
+        upstream_share=table(
+            "upstream_share",
+            ("share_id",),
+            _binary("share_id", 32),
+            _text("coin", 32),
+            _text("session", 32),
+            _binary("template_id", 16),
+            Column("solution", LargeBinary(1024), nullable=False),
+            Column("is_block", SmallInteger, nullable=False),
+            _text("state", 16),
+            _text("reason", 255),
+            _integer("fence"),
+            _big("created"),
+            _big("changed"),
+            Index(conv(f"ix_{PREFIX}upstream_share_state"), "coin", "state"),
+        ),
+        block=table(
+            "block",
+            ("block_hash",),
+            _binary("block_hash", 32),
+            _text("coin", 32),
+            _big("height"),
+            _big("reward"),
+            _text("state", 16),
+            _big("created"),
+            _big("changed"),
+        ),
+        coin_total=table(
+            "coin_total",
+            ("coin", "name", "slot"),
+            _text("coin", 32),
+            _text("name", 32),
             _integer("slot"),
             _big("total"),
         ),

@@ -79,7 +79,7 @@ def attributes(
     site: Site, mode: str, amount: int, resource: str | None, fund: str | None, lang: str | None
 ) -> dict[str, t.Any]:
     """Return the attributes of the element (``docs/browser.md``), of which None is left out."""
-    said, settings = messages(lang), site.settings
+    said, settings, offer = messages(lang), site.settings, site.source.offers()[0]
     return {
         "service": site.url(),
         "assets": site.asset_url(),
@@ -90,8 +90,8 @@ def attributes(
         "fund-title": site.fund(fund)[1].title if mode == "donate" else None,
         "consent": settings.consent_version,
         "consent-text": consent_text(said),
-        "algorithm": settings.algorithm,
-        "effort": settings.expected_hashes(settings.algorithm, 1),
+        "algorithm": offer.algorithm,
+        "effort": settings.expected(offer.effort, 1),
         "wallet": site.url("/wallet"),
         "about": site.url("/about"),
     }

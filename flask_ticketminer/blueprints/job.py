@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import hmac
 import typing as t
+from collections.abc import Sequence
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
-from flask_ticketminer.errors import (
-    BadAmount,
-    ConsentRequired,
-    MalformedRequest,
-    NoTip,
-    UnknownAlgorithm,
-    UnknownFund,
-)
+from flask_ticketminer.errors import BadAmount, ConsentRequired, MalformedRequest, UnknownFund
 from flask_ticketminer.site import Site, current_site
 from flask_ticketminer.wire import json_response, read_json
-from flask_ticketminer.work.job import job_document, job_token, new_job
+from flask_ticketminer.work.job import job_document, job_token
 from miner.tokens import CodecError, amount
 
 _MAX_ALGORITHMS = 16
@@ -35,26 +29,35 @@ def job() -> Response:
     site = current_site()
     members = read_json(required=("consent", "algorithms"), optional=("value", "donate", "fund"))
     _check_consent(site, members["consent"])
-    _check_algorithms(site, members["algorithms"])
+    algorithms = _algorithms(members["algorithms"])
     donate, fund = _donation(site, members)
     value = max(_value(site, members.get("value", 1)), site.floor.value())
-    key_id = None if donate else site.keys.current(value).key_id
-    return json_response(make_job(site, value=value, key_id=key_id, fund=fund))
+    return json_response(make_job(site, algorithms, value=value, donate=donate, fund=fund))
 
 
 def tip(algorithm: str) -> Response:
-    """Answer 404: `local` work is never voided, so it has no tip."""
-    settings = current_site().settings
-    if algorithm != settings.algorithm:
-        raise UnknownAlgorithm(f"This site's work is {settings.algorithm}.")
-    raise NoTip("This work is local: its jobs last until they expire, and nothing needs to be polled.")
+    """Return what names the work that upstream has not voided; `local` work is never voided, so it has none (404)."""
+    response = json_response(current_site().source.tip(algorithm))
+    response.headers["Cache-Control"] = "public, max-age=1"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
-def make_job(site: Site, *, value: int, key_id: bytes | None, fund: str | None) -> dict[str, t.Any]:
-    """Return the document of a new job."""
+def make_job(
+    site: Site, algorithms: Sequence[str], *, value: int, donate: bool, fund: str | None
+) -> dict[str, t.Any]:
+    """Return the document of a new job in one of `algorithms`.
+
+    :raises UnknownAlgorithm, NoWork: there is none.
+    """
     now = site.clock.now()
-    made = new_job(site.settings, value=value, key_id=key_id, fund=fund, now=now)
-    return job_document(made, job_token(made, site.jobs), site.settings, now)
+    work = site.source.cut(algorithms)
+    value = work.value(value, site.settings.denominations)
+    key_id = None if donate else site.keys.current(value).key_id
+    made = work.job(value, key_id, fund, now)
+    return job_document(made, job_token(made, site.jobs), site.settings, now, work.members)
 
 
 def _check_consent(site: Site, consent: object) -> None:
@@ -68,18 +71,14 @@ def _check_consent(site: Site, consent: object) -> None:
         )
 
 
-def _check_algorithms(site: Site, algorithms: object) -> None:
+def _algorithms(algorithms: object) -> list[str]:
     if (
         not isinstance(algorithms, list)
         or not 1 <= len(algorithms) <= _MAX_ALGORITHMS
         or not all(isinstance(name, str) for name in algorithms)
     ):
         raise MalformedRequest(f"algorithms is a list of 1 to {_MAX_ALGORITHMS} names.", cause="wrong-type")
-    if site.settings.algorithm not in algorithms:
-        raise UnknownAlgorithm(
-            f"This site's work is {site.settings.algorithm}; none of the algorithms offered is.",
-            algorithms=[site.settings.algorithm],
-        )
+    return algorithms
 
 
 def _value(site: Site, value: object) -> int:

@@ -48,10 +48,11 @@ def service_document(site: Site) -> dict[str, t.Any]:
         "denominations": list(settings.denominations),
         "algorithms": [
             {
-                "algorithm": settings.algorithm,
-                "expected_hashes": settings.expected_hashes(settings.algorithm, 1),
-                "work": settings.work,
+                "algorithm": offer.algorithm,
+                "expected_hashes": settings.expected(offer.effort, 1),
+                "work": settings.work_kind,
             }
+            for offer in site.source.offers()
         ],
         "limits": {
             "inputs": settings.max_inputs,
@@ -78,5 +79,6 @@ def service_document(site: Site) -> dict[str, t.Any]:
             "spent": site.url("/keys/{key_id}/spent"),
             "openapi": site.url("/openapi.json"),
             "wallet": site.url("/wallet"),
+            **({"tip": site.url("/tip/{algorithm}")} if settings.offered_coins else {}),
         },
     }

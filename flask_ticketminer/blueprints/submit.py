@@ -5,6 +5,7 @@ Order of work: sizes, the job's MAC, the proof of work, and only then the databa
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import typing as t
 
@@ -17,21 +18,22 @@ from flask_ticketminer.errors import (
     KeyNotSigning,
     MalformedRequest,
     MintUnavailable,
+    NoWork,
     Problem,
     RetiredKey,
-    ShareMissesTarget,
     StaleJob,
+    UnknownAlgorithm,
     UnknownKey,
     ValueMismatch,
     WrongKey,
 )
-from flask_ticketminer.mint.ledger import ShareResult
+from flask_ticketminer.mint.shares import Origin, ShareResult
 from flask_ticketminer.signals import donation_received, share_accepted, share_refused, tell, ticket_issued
 from flask_ticketminer.site import Site, current_site
 from flask_ticketminer.wire import json_response, read_json
 from flask_ticketminer.work.job import Job, read_job
-from flask_ticketminer.work.local import NONCE_SIZE, with_nonce
-from miner.pow import ALGORITHMS
+from flask_ticketminer.work.judgement import MIX_SIZE, Found, check_work, origin_of
+from flask_ticketminer.work.outbox import STALE
 from miner.tokens import CodecError, TokenRequest, amount, b64url, hex_bytes, unb64url
 
 _SHARE = b"ticketminer share v1\n"
@@ -60,28 +62,54 @@ def submit() -> Response:
 def _submit(site: Site) -> Response:
     members = read_json(required=("job", "nonce"), optional=("token_request", "value", "mix"))
     job = read_job(members["job"], site.jobs)
-    nonce = _decode(hex_bytes, members["nonce"], size=NONCE_SIZE, name="nonce")
+    piece = job.piece(site.settings.site_name)
+    nonce = _decode(hex_bytes, members["nonce"], size=piece.nonce_size, name="nonce")
     blinded = _blinded_message(job, members.get("token_request"))
     _check_value(job, members)
-    share = with_nonce(job.blob(site.settings.site_name), nonce)
-    if job.current(site.settings):  # else it is stale, unless this is a repeat
-        _check_work(site, job, share)
-    share_id = hashlib.sha256(_SHARE + job.algorithm.encode() + b"\n" + share).digest()
+    found = Found(job, piece.with_nonce(nonce), _mix(job, members.get("mix")))
+    standing = site.source.standing(job, site.clock.now())
+    # Else it is stale, unless this is a repeat.
+    digest = check_work(site, found, standing.template) if standing.checkable else None
+    origin = None if digest is None else origin_of(found, digest, standing)
+    share_id = hashlib.sha256(_SHARE + job.algorithm.encode() + b"\n" + found.share).digest()
     request_digest = hashlib.sha256(_REQUEST + share_id + (job.key_id or b"") + (blinded or b"")).digest()
-    result = _pay(site, job, share_id, request_digest, blinded)
+    result = _pay(site, job, standing.over, share_id, request_digest, blinded, origin)
     if not result.replayed:
         _announce(site, job)
-    return json_response(_answer(site, job, result))
+    if job.upstream is None:
+        upstream = None
+    elif result.replayed:
+        upstream = site.ledger.upstream_state(share_id)
+    elif standing.outdated:
+        upstream = STALE
+    else:
+        upstream = origin.forward.state if origin and origin.forward else None
+    return json_response(_answer(site, job, result, upstream))
 
 
-def _pay(site: Site, job: Job, share_id: bytes, request_digest: bytes, blinded: bytes | None) -> ShareResult:
+def _pay(
+    site: Site,
+    job: Job,
+    over: Problem | None,
+    share_id: bytes,
+    request_digest: bytes,
+    blinded: bytes | None,
+    origin: Origin | None,
+) -> ShareResult:
     """Pay a share, or answer a repeat from what is stored: a unique constraint finds it, without a look before each share."""
     try:
         try:
-            job.check(site.settings, site.clock.now())
+            if over is not None:
+                raise over
             key = None if job.key_id is None else site.keys.find(job.key_id)
             return site.ledger.accept_share(
-                share_id, request_digest, value=job.value, key=key, blinded=blinded, fund=job.fund
+                share_id,
+                request_digest,
+                value=job.value,
+                key=key,
+                blinded=blinded,
+                fund=job.fund,
+                origin=origin,
             )
         except (ExpiredJob, StaleJob, UnknownKey, RetiredKey, KeyNotSigning, MintUnavailable):
             paid = site.ledger.find_share(share_id, request_digest)
@@ -94,18 +122,19 @@ def _pay(site: Site, job: Job, share_id: bytes, request_digest: bytes, blinded: 
         ) from error
 
 
-def _answer(site: Site, job: Job, result: ShareResult) -> dict[str, t.Any]:
+def _answer(site: Site, job: Job, result: ShareResult, upstream: str | None) -> dict[str, t.Any]:
     left = job.expires - site.clock.now()
     renew = 0 <= left < min(_RENEW_BEFORE, site.settings.job_life // 3)
-    key_id = None
-    if renew and not job.donated:
-        key_id = site.keys.current(job.value).key_id
+    following = None
+    if renew:
+        with contextlib.suppress(NoWork, UnknownAlgorithm):
+            following = make_job(site, [job.algorithm], value=job.value, donate=job.donated, fund=job.fund)
     return {
         "accepted": True,
         "value": job.value,
         "token_response": None if result.signature is None else b64url(result.signature),
-        "upstream": None,
-        "next": make_job(site, value=job.value, key_id=key_id, fund=job.fund) if renew else None,
+        "upstream": upstream,
+        "next": following,
     }
 
 
@@ -136,17 +165,16 @@ def _check_value(job: Job, members: dict[str, t.Any]) -> None:
             raise BadAmount(str(error)) from error
         if value != job.value:
             raise ValueMismatch(f"This job pays {job.value}, not {value}: leave value out or send the job's.")
-    if members.get("mix") is not None:
-        raise MalformedRequest("Only ethash shares have a mix; leave it out.", cause="unknown-member")
 
 
-def _check_work(site: Site, job: Job, share: bytes) -> None:
-    algorithm = ALGORITHMS[job.algorithm]
-    site.budgets.check_share(job.algorithm)
-    if not algorithm.meets(algorithm.hash(share), site.settings.target(job.algorithm, job.value)):
-        raise ShareMissesTarget(
-            "This nonce does not meet the job's target: its digest is too large. Search on."
-        )
+def _mix(job: Job, mix: object) -> bytes:
+    if job.algorithm != "ethash":
+        if mix is not None:
+            raise MalformedRequest("Only ethash shares have a mix; leave it out.", cause="unknown-member")
+        return b""
+    if mix is None:
+        raise MalformedRequest("An ethash share comes with its mix; send it.", cause="missing-member")
+    return t.cast(bytes, _decode(hex_bytes, mix, size=MIX_SIZE, name="mix"))
 
 
 def _announce(site: Site, job: Job) -> None:

@@ -20,7 +20,7 @@ from flask_ticketminer.site import Site, current_site
 from miner.pow import ALGORITHMS
 
 _REDACTED = "(set; not shown)"
-_NOT_SETTINGS = ("denominations", "testing")
+_NOT_SETTINGS = ("denominations", "testing", "coins")
 
 
 @click.command("config")
@@ -80,6 +80,11 @@ def _settings(site: Site) -> dict[str, t.Any]:
     if site.settings.database_uri is not None:
         values[f"{PREFIX}DATABASE_URI"] = _shown(make_url(site.settings.database_uri))
     values[f"{PREFIX}FUNDS"] = {name: dataclasses.asdict(fund) for name, fund in site.settings.funds.items()}
+    # Where they come from holds user names and passwords.
+    values[f"{PREFIX}COINS"] = {
+        coin.name: {"symbol": coin.symbol, "algorithm": coin.algorithm}
+        for coin in site.settings.coins.values()
+    }
     effort = site.settings.effort
     values[f"{PREFIX}EFFORT"] = {name: effort[name] for name in effort if name in ALGORITHMS}
     return values

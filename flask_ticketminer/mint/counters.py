@@ -46,7 +46,17 @@ class FundTotal(t.NamedTuple):
     fund: str
 
 
-Counter = KeyCounter | Total | FundTotal
+class CoinTotal(t.NamedTuple):
+    """A sum of one coin: ``paid_shares`` (a number), ``paid_value`` (tickets) and ``paid_hashes`` (their efforts) are what the site
+    paid; ``forwarded`` is how many of these shares entered the outbox, and the fates of :mod:`flask_ticketminer.work.outbox`, with
+    ``credited_hashes`` (the efforts of shares that upstream took), are what became of them.
+    """
+
+    coin: str
+    name: str
+
+
+Counter = KeyCounter | Total | FundTotal | CoinTotal
 
 
 class Counters:
@@ -60,6 +70,7 @@ class Counters:
             KeyCounter: tables.counter,
             Total: tables.totals,
             FundTotal: tables.fund_total,
+            CoinTotal: tables.coin_total,
         }
         self._present: set[tuple[int, Counter]] = set()
         self._slots: deque[int] = deque()

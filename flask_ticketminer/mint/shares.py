@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import typing as t
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, and_, select
@@ -12,7 +13,7 @@ from flask_ticketminer.clock import Clock
 from flask_ticketminer.config import Settings
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import DatabaseBusy, DuplicateShare, OutputAlreadySigned, RetiredKey
-from flask_ticketminer.mint.counters import Counter, Counters, FundTotal, KeyCounter, Total
+from flask_ticketminer.mint.counters import CoinTotal, Counter, Counters, FundTotal, KeyCounter, Total
 from flask_ticketminer.mint.keys import KeyRing, MintKey
 from flask_ticketminer.mint.statements import Statements
 
@@ -26,6 +27,35 @@ class ShareResult:
 
     signature: bytes | None = field(repr=False)
     replayed: bool
+
+
+class Outgoing(t.Protocol):
+    """A share that goes upstream: its first state, its row of the outbox, and what is counted with it."""
+
+    @property
+    def state(self) -> str: ...
+
+    def row(self, share_id: bytes, now: int) -> dict[str, t.Any]: ...
+
+    def deltas(self) -> dict[Counter, int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The coin that a share was computed for, the effort of one ticket (expected hashes), and what goes upstream if anything does."""
+
+    coin: str
+    effort: int
+    forward: Outgoing | None = None
+
+    def deltas(self, value: int) -> dict[Counter, int]:
+        """Return what the transaction that pays the share with `value` tickets counts."""
+        paid: dict[Counter, int] = {
+            CoinTotal(self.coin, "paid_shares"): 1,
+            CoinTotal(self.coin, "paid_value"): value,
+            CoinTotal(self.coin, "paid_hashes"): value * self.effort,
+        }
+        return paid | ({} if self.forward is None else self.forward.deltas())
 
 
 class Shares:
@@ -81,9 +111,11 @@ class Shares:
         key: MintKey | None = None,
         blinded: bytes | None = None,
         fund: str | None = None,
+        origin: Origin | None = None,
     ) -> ShareResult:
         """Pay a share that was checked: sign `blinded` (256 bytes) with `key`, or credit `fund` when there is no key.
 
+        :param origin: of upstream work; the share enters the outbox in the same transaction if it is good enough for that.
         :raises DuplicateShare: the share was paid to another request.
         :raises OutputAlreadySigned: the blinded message was signed for something else; the share is not used up.
         :raises KeyNotSigning, BlindedMessageRange, MintUnavailable: as :meth:`KeyRing.sign` does.
@@ -98,6 +130,7 @@ class Shares:
                 if paid is not None:
                     return paid
             signature = self._keys.sign(key, blinded)
+        now = self._clock.now()
         row = {
             "share_id": share_id,
             "request_digest": request_digest,
@@ -105,19 +138,25 @@ class Shares:
             "blinded_hash": blinded_hash,
             "value": value,
             "fund": fund,
-            "created": self._clock.now(),
+            "created": now,
         }
         output = {"key_id": row["key_id"], "blinded_hash": blinded_hash, "blind_signature": signature}
+        outgoing = None
+        if origin is not None and origin.forward is not None:
+            outgoing = origin.forward.row(share_id, now)
+        deltas = _deltas(value, key, fund) | ({} if origin is None else origin.deltas(value))
 
         def work(connection: Connection) -> bool:
             self._statements.insert_share.run(connection, row)
+            if outgoing is not None:
+                self._statements.insert_upstream_share.run(connection, outgoing)
             if signature is not None:
                 self._statements.insert_issued.run(connection, output)
             return True
 
         for _ in range(CONFLICTS):
             try:
-                self._counters.transaction(_deltas(value, key, fund), work)
+                self._counters.transaction(deltas, work)
             except IntegrityError:
                 paid = self._paid_before(share_id, request_digest, key, blinded_hash)
                 if paid is not None:
@@ -127,6 +166,13 @@ class Shares:
                     self._keys.budgets.share_signed()
                 return ShareResult(signature, replayed=False)
         raise DatabaseBusy("Too many requests want the same ticket. Send the same request again later.")
+
+    def upstream_state(self, share_id: bytes) -> str | None:
+        """Return what has become of a share on its way upstream; None when it did not go there, or so long ago that nobody knows."""
+        outgoing = self._tables.upstream_share
+        statement = select(outgoing.c.state).where(outgoing.c.share_id == share_id)
+        state: str | None = self._database.read(lambda connection: connection.execute(statement).scalar())
+        return state
 
     def _paid_before(
         self, share_id: bytes, request_digest: bytes, key: MintKey | None, blinded_hash: bytes | None

@@ -13,6 +13,7 @@ class Statements:
 
     def __init__(self, tables: Tables) -> None:
         self.insert_share = Prepared(insert(tables.share))
+        self.insert_upstream_share = Prepared(insert(tables.upstream_share))
         self.insert_issued = Prepared(insert(tables.issued))
         self.insert_spent = Prepared(insert(tables.spent))
         self.insert_payment = Prepared(insert(tables.payment))
@@ -37,7 +38,8 @@ class Statements:
             )
         )
         #: Add ``delta`` to the counter with the key ``at_…`` by the columns of its primary key.
-        self.count = {table: _adding(table) for table in (tables.counter, tables.totals, tables.fund_total)}
+        counted = (tables.counter, tables.totals, tables.fund_total, tables.coin_total)
+        self.count = {table: _adding(table) for table in counted}
 
 
 def _of_payment(table: Table) -> Delete:

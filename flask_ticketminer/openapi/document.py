@@ -144,6 +144,7 @@ def _job(samples: Schema) -> Schema:
         errors.UnknownAlgorithm,
         errors.UnknownFund,
         errors.ConsentRequired,
+        errors.NoWork,
         *SIGNED,
     )
     return _operation(
@@ -156,12 +157,17 @@ def _job(samples: Schema) -> Schema:
 
 
 def _tip(settings: Settings) -> Schema:
-    algorithm = {"type": "string", "enum": [settings.algorithm]}
+    algorithm = {"type": "string", "enum": list(settings.algorithms)}
+    if settings.offered_coins:
+        success = {"description": "What names the work that is good now.", "content": _content("Tip", None)}
+        answers = {**_cached(success), **refusals(errors.UnknownAlgorithm, *STORED, errors.NoWork)}
+    else:
+        answers = refusals(errors.UnknownAlgorithm, errors.NoTip)
     return _operation(
         "tip",
         "work",
         "Whether work from upstream is still good; local work has no tip",
-        refusals(errors.UnknownAlgorithm, errors.NoTip),
+        answers,
         parameters=[{"name": "algorithm", "in": "path", "required": True, "schema": algorithm}],
     )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import typing as t
 
 from flask_ticketminer.config import Settings
-from flask_ticketminer.work.local import NONCE_OFFSET, NONCE_SIZE, local_blob
+from flask_ticketminer.work.extranonce import Piece
+from flask_ticketminer.work.local import local_piece
 from miner.tokens import MODULUS_SIZE, Token, TokenRequest, b64url
 
 _KEY_ID = bytes(range(32))
@@ -20,13 +21,13 @@ def examples(settings: Settings) -> dict[str, t.Any]:
     return {
         "JobRequest": {
             "consent": settings.consent_version,
-            "algorithms": [settings.algorithm],
+            "algorithms": list(settings.algorithms),
             "value": settings.denominations[0],
         },
         "Job": job,
         "SubmitRequest": {
             "job": job["job"],
-            "nonce": bytes(NONCE_SIZE).hex(),
+            "nonce": bytes(t.cast(int, job["nonce_size"])).hex(),
             "token_request": b64url(TokenRequest(_KEY_ID[-1], _bytes(MODULUS_SIZE)).to_bytes()),
         },
         "SubmitResponse": {
@@ -60,20 +61,23 @@ def examples(settings: Settings) -> dict[str, t.Any]:
 
 
 def _job(settings: Settings) -> dict[str, t.Any]:
-    value = settings.denominations[0]
+    value, upstream = settings.denominations[0], bool(settings.offered_coins)
+    algorithm, piece = settings.algorithms[0], local_piece(settings.site_name, _bytes(16), _TIME)
+    if upstream:
+        piece = Piece(_bytes(80), 76, 4) if algorithm != "ethash" else Piece(_bytes(40), 32, 4)
     return {
         "job": "WyJleGFtcGxlIl0.c2lnbmF0dXJl",
-        "algorithm": settings.algorithm,
-        "blob": local_blob(settings.site_name, _bytes(16), _TIME).hex(),
-        "nonce_offset": NONCE_OFFSET,
-        "nonce_size": NONCE_SIZE,
-        "target": f"{settings.target(settings.algorithm, value):064x}",
-        "expected_hashes": settings.expected_hashes(settings.algorithm, value),
+        "algorithm": algorithm,
+        "blob": piece.blob.hex(),
+        "nonce_offset": piece.nonce_offset,
+        "nonce_size": piece.nonce_size,
+        "target": f"{settings.target(algorithm, value):064x}",
+        "expected_hashes": settings.expected_hashes(algorithm, value),
         "value": value,
         "key_id": _KEY_ID.hex(),
-        "expires_in": settings.job_life,
-        "tip": None,
-        "poll": None,
+        "expires_in": settings.upstream_job_life if upstream else settings.job_life,
+        "tip": "b7f40d6ce3a11b52" if upstream else None,
+        "poll": settings.offered_coins[0].poll if upstream else None,
     }
 
 

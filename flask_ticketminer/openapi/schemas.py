@@ -27,6 +27,9 @@ from flask_ticketminer.openapi.strings import (
 )
 from flask_ticketminer.work.job import MAX_TOKEN
 from flask_ticketminer.work.local import BLOB_SIZE, NONCE_OFFSET, NONCE_SIZE
+from flask_ticketminer.work.outbox import FATES, PENDING, SENDING
+from flask_ticketminer.work.stratum.header import HEADER_SIZE
+from flask_ticketminer.work.stratum.header import NONCE_OFFSET as HEADER_NONCE_OFFSET
 from miner.tokens import TOKEN_TYPE
 
 MAX_ALGORITHMS = 16
@@ -54,6 +57,7 @@ def components(settings: Settings) -> dict[str, Schema]:
         "Directory": _directory(),
         "JobRequest": _job_request(settings),
         "Job": _job(settings),
+        "Tip": _open({"tip": _TEXT, "poll": _POSITIVE, "spread": {"type": "number", "minimum": 0}}),
         "SubmitRequest": _submit_request(settings),
         "SubmitResponse": _submit_response(),
         "Challenge": _challenge(),
@@ -153,7 +157,7 @@ def _job_request(settings: Settings) -> Schema:
                 "items": _TEXT,
                 "minItems": 1,
                 "maxItems": MAX_ALGORITHMS,
-                "contains": {"const": settings.algorithm},
+                "contains": {"enum": list(settings.algorithms)},
                 "description": "What the visitor can compute, the preferred first.",
             },
             "value": {"type": "integer", "enum": list(settings.denominations)},
@@ -168,14 +172,31 @@ def _job_request(settings: Settings) -> Schema:
     return schema
 
 
+def _work_sizes(settings: Settings) -> tuple[list[int], list[int], list[int]]:
+    """Return the sizes of blobs, the offsets and the sizes of nonces that jobs of this site have, in bytes."""
+    if not settings.offered_coins:
+        return [BLOB_SIZE], [NONCE_OFFSET], [NONCE_SIZE]
+    ethash = "ethash" in settings.algorithms
+    headers = set(settings.algorithms) != {"ethash"}
+    blobs = [40] * ethash + [HEADER_SIZE] * headers
+    return blobs, [32] * ethash + [HEADER_NONCE_OFFSET] * headers, [2, 3, 4] if ethash else [4]
+
+
+def _sized(sizes: t.Sequence[int], description: str) -> Schema:
+    """Return the schema of hexadecimal text of one of `sizes`, in bytes."""
+    found = [hexadecimal(size, description) for size in sizes]
+    return found[0] if len(found) == 1 else {"oneOf": found}
+
+
 def _job(settings: Settings) -> Schema:
+    blobs, offsets, nonces = _work_sizes(settings)
     return _open(
         {
             "job": _JOB_TOKEN,
-            "algorithm": {"const": settings.algorithm},
-            "blob": hexadecimal(BLOB_SIZE, "What is hashed, with a nonce of zero"),
-            "nonce_offset": {"const": NONCE_OFFSET},
-            "nonce_size": {"const": NONCE_SIZE},
+            "algorithm": {"enum": list(settings.algorithms)},
+            "blob": _sized(blobs, "What is hashed, with a nonce of zero"),
+            "nonce_offset": {"enum": offsets},
+            "nonce_size": {"enum": nonces},
             "target": hexadecimal(32, "The largest digest that pays, big-endian"),
             "expected_hashes": _POSITIVE,
             "value": {"type": "integer", "enum": list(settings.denominations)},
@@ -188,17 +209,18 @@ def _job(settings: Settings) -> Schema:
 
 
 def _submit_request(settings: Settings) -> Schema:
+    mix = hexadecimal(32, "Of ethash: the mix") if "ethash" in settings.algorithms else _NULL
     return _closed(
         {
             "job": _JOB_TOKEN,
-            "nonce": hexadecimal(NONCE_SIZE, "The nonce as it stands in the blob"),
+            "nonce": _sized(_work_sizes(settings)[2], "The nonce as it stands in the blob"),
             "token_request": _nullable(TOKEN_REQUEST),
             "value": {
                 "type": "integer",
                 "enum": list(settings.denominations),
                 "description": "The job's, if present.",
             },
-            "mix": _NULL,
+            "mix": mix,
         },
         optional=("token_request", "value", "mix"),
     )
@@ -210,7 +232,11 @@ def _submit_response() -> Schema:
             "accepted": {"const": True},
             "value": _POSITIVE,
             "token_response": _nullable(BLIND_SIGNATURE),
-            "upstream": _NULL,
+            "upstream": {
+                "type": ["string", "null"],
+                "enum": [PENDING, SENDING, *FATES, None],
+                "description": "What becomes of the share at the mining pool; null: it is not good enough for it.",
+            },
             "next": _nullable(ref("Job")),
         }
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 
+from flask_ticketminer.work.extranonce import Piece
+
 LABEL = b"ticketminer local v1"
 RANDOM_SIZE = 16
 NONCE_OFFSET = 76
@@ -15,13 +17,13 @@ NONCE_SIZE = 8
 BLOB_SIZE = NONCE_OFFSET + NONCE_SIZE
 
 
-def local_blob(site_name: str, random: bytes, expires: int) -> bytes:
+def local_piece(site_name: str, random: bytes, expires: int) -> Piece:
     """Return the 84 bytes that are hashed, with a nonce of zero.
 
     :param random: 16 bytes, fresh for each job.
     :param expires: Unix seconds.
     """
-    return b"".join(
+    blob = b"".join(
         (
             LABEL,
             random,
@@ -30,8 +32,4 @@ def local_blob(site_name: str, random: bytes, expires: int) -> bytes:
             bytes(NONCE_SIZE),
         )
     )
-
-
-def with_nonce(blob: bytes, nonce: bytes) -> bytes:
-    """Return `blob` with the 8 bytes of `nonce` in their place."""
-    return blob[:NONCE_OFFSET] + nonce + blob[NONCE_OFFSET + NONCE_SIZE :]
+    return Piece(blob, NONCE_OFFSET, NONCE_SIZE)

@@ -1,0 +1,62 @@
+"""A work template: what a pool or node asks for, as it stands in the database for every process of the site to cut jobs from."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import asdict, dataclass
+
+from flask_ticketminer.work.stratum.dialects import UpstreamJob
+from flask_ticketminer.work.stratum.jobs import EthashJob, HeaderJob
+from miner.pow import ethash
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Work of one upstream.
+
+    :ivar template_id: 16 bytes.
+    :ivar session: of the bridge's talk with upstream; shares of a session that has ended are stale.
+    :ivar tip: changes when upstream voids what it asked for before.
+    :ivar effort: expected hashes a ticket.
+    """
+
+    template_id: bytes
+    coin: str
+    session: str
+    algorithm: str
+    tip: str
+    effort: int
+    job: UpstreamJob
+    epoch_length: int = 0
+
+    @property
+    def epoch(self) -> int:
+        """Of an ethash job; by the block's number where the pool tells it, else by the seed."""
+        assert isinstance(self.job, EthashJob)
+        if self.job.number is not None:
+            return self.job.number // self.epoch_length
+        return ethash.epoch_of_seed(self.job.seed_hash, epoch_length=self.epoch_length)
+
+
+def job_to_bytes(job: UpstreamJob, epoch_length: int) -> bytes:
+    """Return `job` as it is stored."""
+    members = asdict(job) | {"target": f"{job.target:x}", "epoch_length": epoch_length}
+    for name, value in members.items():
+        if isinstance(value, bytes):
+            members[name] = value.hex()
+    return json.dumps(members, separators=(",", ":")).encode()
+
+
+def job_from_bytes(data: bytes) -> tuple[UpstreamJob, int]:
+    """Return the job in `data` and its epoch's length; what :func:`job_to_bytes` wrote."""
+    members: dict[str, t.Any] = json.loads(data)
+    epoch_length = members.pop("epoch_length")
+    members["target"] = int(members["target"], 16)
+    if "header_hash" in members:
+        for name in ("header_hash", "seed_hash"):
+            members[name] = bytes.fromhex(members[name])
+        return EthashJob(**members), epoch_length
+    params = members["params"]
+    members["params"] = (*params[:4], tuple(params[4]), *params[5:])
+    return HeaderJob(**members), epoch_length

@@ -1,0 +1,189 @@
+"""One bridge per upstream: the lease that it holds, and what it publishes under it.
+
+Every write names the lease's fencing number, so that a bridge that has lost its lease without noticing changes nothing.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from flask_ticketminer.clock import Clock
+from flask_ticketminer.database import Database
+from flask_ticketminer.errors import TicketMinerError
+from flask_ticketminer.work.outbox import PENDING, SENDING
+from flask_ticketminer.work.template import Template, job_from_bytes, job_to_bytes
+from flask_ticketminer.work.templates import GRACE
+
+WAITING, CONNECTING, WORKING = "waiting", "connecting", "working"
+"""What a bridge is doing: waiting for another's lease to end, for upstream, or having work."""
+_MAX_DETAIL = 255
+
+
+class LeaseLost(TicketMinerError):
+    """Another bridge talks to this upstream now: this one was silent for longer than its lease."""
+
+
+class Upstream:
+    """The row of one coin, as its bridge writes it.
+
+    :param holder: names the bridge for people, such as ``host:1234``.
+    :param seconds: how long the lease lasts unless it is renewed.
+    """
+
+    def __init__(self, database: Database, clock: Clock, coin: str, *, holder: str, seconds: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._row = database.tables.upstream
+        self._templates = database.tables.template
+        self.coin = coin
+        self.holder = holder[:64]
+        self.seconds = seconds
+        self.fence = 0
+
+    def acquire(self) -> str | None:
+        """Take the lease if nobody has it; return None then, else who has."""
+        row, now = self._row, self._clock.now()
+        found = self._database.read(
+            lambda connection: connection.execute(select(row).where(row.c.coin == self.coin)).first()
+        )
+        values = {"holder": self.holder, "lease_until": now + self.seconds, "changed": now}
+        news = {"template_id": None, "state": CONNECTING, "detail": ""}
+        if found is None:
+            first = {"coin": self.coin, "fence": 1, **values, **news}
+            try:
+                self._database.transaction(lambda connection: connection.execute(insert(row), first) and None)
+            except IntegrityError:
+                return "another bridge"
+            self.fence = 1
+            return None
+        if found.lease_until >= now:
+            return str(found.holder)
+        fence = found.fence + 1
+        take = (
+            update(row)
+            .where(
+                row.c.coin == self.coin, row.c.fence == found.fence, row.c.lease_until == found.lease_until
+            )
+            .values(fence=fence, **values, **news)
+        )
+        if self._database.transaction(lambda connection: connection.execute(take).rowcount) != 1:
+            return "another bridge"
+        self.fence = fence
+        return None
+
+    def renew(self) -> None:
+        """Hold the lease for its full length again.
+
+        :raises LeaseLost: it is another's.
+        """
+        self._database.transaction(
+            lambda connection: self._change(connection, lease_until=self._clock.now() + self.seconds)
+        )
+
+    def release(self) -> None:
+        """End the lease now, so that the next bridge need not wait."""
+        gone = {"template_id": None, "state": WAITING, "detail": "The bridge was stopped.", "lease_until": 0}
+
+        def work(connection: Connection) -> None:
+            self._change(connection, **gone)
+
+        self._database.transaction(work)
+
+    def tell(self, state: str, detail: str = "") -> None:
+        """Let people know how the talk with upstream goes.
+
+        :raises LeaseLost: it is not ours any more.
+        """
+        self._database.transaction(
+            lambda connection: self._change(
+                connection, state=state, detail=detail[:_MAX_DETAIL], changed=self._clock.now()
+            )
+        )
+
+    def publish(self, template: Template, *, clean: bool, body: bytes | None = None) -> None:
+        """Let jobs be cut from `template`.
+
+        :param clean: all templates of this coin before it are void.
+        :param body: what a block needs beside its header and coinbase.
+        :raises LeaseLost: the lease is not ours any more; nothing was published.
+        """
+        now = self._clock.now()
+        made = {
+            "template_id": template.template_id,
+            "coin": template.coin,
+            "session": template.session,
+            "algorithm": template.algorithm,
+            "tip": template.tip,
+            "effort": template.effort,
+            "document": job_to_bytes(template.job, template.epoch_length),
+            "body": body,
+            "next_counter": 0,
+            "created": now,
+            "voided": 0,
+        }
+
+        def work(connection: Connection) -> None:
+            self._change(connection, template_id=template.template_id, state=WORKING, detail="", changed=now)
+            if clean:
+                self._void(connection, now)
+            connection.execute(insert(self._templates), made)
+
+        self._database.transaction(work)
+
+    def void(self) -> None:
+        """Upstream is gone: nothing of it is worth anything now.
+
+        :raises LeaseLost: as :meth:`publish` does.
+        """
+
+        def work(connection: Connection) -> None:
+            self._change(connection, template_id=None)
+            self._void(connection, self._clock.now())
+
+        self._database.transaction(work)
+
+    def body(self, template_id: bytes) -> tuple[Template, bytes] | None:
+        """Return a template of this coin with its body; None when it is not kept any more."""
+        table = self._templates
+        row = self._database.read(
+            lambda connection: connection.execute(
+                select(table).where(table.c.template_id == template_id)
+            ).first()
+        )
+        if row is None or row.body is None:
+            return None
+        job, length = job_from_bytes(row.document)
+        found = Template(
+            row.template_id, row.coin, row.session, row.algorithm, row.tip, row.effort, job, length
+        )
+        return found, row.body
+
+    def prune(self, job_life: int) -> int:
+        """Delete templates that no job or share needs any more; return how many."""
+        table, share, now = self._templates, self._database.tables.upstream_share, self._clock.now()
+        waiting = exists().where(
+            share.c.template_id == table.c.template_id, share.c.state.in_((PENDING, SENDING))
+        )
+        over: ColumnElement[bool] = or_(
+            and_(table.c.voided > 0, table.c.voided < now - 2 * GRACE),
+            table.c.created < now - 2 * job_life - GRACE,
+        )
+        row = self._row
+        current = exists().where(row.c.template_id == table.c.template_id)
+        old = delete(table).where(table.c.coin == self.coin, over, ~waiting, ~current)
+        return self._database.transaction(lambda connection: connection.execute(old).rowcount)
+
+    def _void(self, connection: Connection, now: int) -> None:
+        table = self._templates
+        alive = and_(table.c.coin == self.coin, table.c.voided == 0)
+        connection.execute(update(table).where(alive).values(voided=now))
+
+    def _change(self, connection: Connection, **values: t.Any) -> None:
+        ours = and_(self._row.c.coin == self.coin, self._row.c.fence == self.fence)
+        if connection.execute(update(self._row).where(ours).values(**values)).rowcount != 1:
+            raise LeaseLost(
+                f"Another bridge talks to the upstream of {self.coin} now; this one was away for too long."
+            )
