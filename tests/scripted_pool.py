@@ -48,8 +48,8 @@ class Talk:
             json.dumps({"id": None, "method": method, "params": params, **members}).encode() + b"\n"
         )
 
-    async def notify(self, job_id: str = "job-1", *, clean: bool = True) -> None:
-        await self.say("mining.notify", job_id, *JOB[1:8], clean)
+    async def notify(self, job_id: str = "job-1", *, clean: bool = True, nbits: str = JOB[6]) -> None:
+        await self.say("mining.notify", job_id, *JOB[1:6], nbits, JOB[7], clean)
 
     def hang_up(self) -> None:
         self.writer.transport.abort()
@@ -61,7 +61,8 @@ class ScriptedPool:
     :ivar greeting: awaited with the new connection after ``mining.authorize`` was answered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, difficulty: float = 1) -> None:
+        self.difficulty = difficulty
         self.talks: list[Talk] = []
         self.shares: list[list[t.Any]] = []
         self.answers: dict[str, Answer] = {
@@ -94,7 +95,7 @@ class ScriptedPool:
         return [said["params"] for talk in self.talks for said in talk.heard if said.get("method") == method]
 
     async def _greet(self, talk: Talk) -> None:
-        await talk.say("mining.set_difficulty", 1)
+        await talk.say("mining.set_difficulty", self.difficulty)
         await talk.notify()
 
     def _submit(self, _: Talk, params: list[t.Any]) -> bool:

@@ -41,10 +41,8 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def session(
-    pool: ScriptedPool, *, patience: Patience = SHORT, suggest: Decimal | None = None
-) -> AsyncIterator[Session]:
-    dialect = BitcoinDialect("scrypt", WORKER, "test/1", suggest=suggest)
+async def session(pool: ScriptedPool, *, patience: Patience = SHORT) -> AsyncIterator[Session]:
+    dialect = BitcoinDialect("scrypt", WORKER, "test/1")
     async with pool:
         connection = await Connection.open(Endpoint("127.0.0.1", pool.port), dialect, patience=patience)
         running = asyncio.create_task(connection.run())
@@ -60,18 +58,29 @@ def run(test: Callable[[], Coroutine[t.Any, t.Any, None]]) -> None:
 
 def test_a_session_configures_subscribes_and_authorizes() -> None:
     async def test() -> None:
-        async with session(ScriptedPool(), suggest=Decimal("0.5")) as here:
+        async with session(ScriptedPool()) as here:
             job, clean = await here.job()
             assert [said["method"] for said in here.pool.talk.heard] == [
                 "mining.configure",
                 "mining.subscribe",
                 "mining.extranonce.subscribe",
                 "mining.authorize",
-                "mining.suggest_difficulty",
             ]
             assert here.pool.heard("mining.authorize") == [["site.1", "x"]]
             assert (job.extranonce1, job.extranonce2_size, job.version_mask) == ("f000000f", 4, "1fffe000")
             assert (job.job_id, clean, job.target) == ("job-1", True, share_target("scrypt", 1))
+
+    run(test)
+
+
+def test_a_difficulty_is_suggested_to_a_pool_that_need_not_know_the_word() -> None:
+    async def test() -> None:
+        async with session(ScriptedPool(), patience=Patience(connect=5, answer=0.2, silence=5)) as here:
+            await here.job()
+            await here.connection.suggest(Decimal("0.5"))
+            await here.connection.suggest(Decimal(4))
+            assert here.pool.heard("mining.suggest_difficulty") == [[0.5], [4]]
+            assert here.connection.is_open
 
     run(test)
 

@@ -50,6 +50,7 @@ class Talker:
     async def _session(self, connection: Connection) -> None:
         await connection.next_job()
         self.sessions.append(connection)
+        await asyncio.Event().wait()
 
     async def _sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)

@@ -4,12 +4,22 @@ Every command runs in the application's context, takes ``--json`` for programs, 
 status other than zero.
 """
 
+from flask_ticketminer.cli.bridge import bridge_command
 from flask_ticketminer.cli.group import group
 from flask_ticketminer.cli.keys import keys
 from flask_ticketminer.cli.ledger import audit_command, prune_command, stats_command
 from flask_ticketminer.cli.setup import config_command, routes_command
 
-for command in (keys, config_command, routes_command, stats_command, audit_command, prune_command):
+COMMANDS = (
+    keys,
+    config_command,
+    routes_command,
+    stats_command,
+    audit_command,
+    prune_command,
+    bridge_command,
+)
+for command in COMMANDS:
     group.add_command(command)
 
 __all__ = ["group"]

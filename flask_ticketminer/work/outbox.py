@@ -115,10 +115,21 @@ class Outbox:
         self._table = database.tables.upstream_share
         self._counters = Counters(database, Statements(database.tables))
 
-    def take(self, session: str, fence: int, most: int) -> list[Parcel]:
-        """Mark up to `most` pending shares of `session` as sending, and return them."""
+    def take(
+        self, session: str, fence: int, most: int, held: t.Collection[bytes] | None = None
+    ) -> list[Parcel]:
+        """Mark up to `most` pending shares of `session` as sending, and return them.
+
+        :param held: after a commit whose outcome was not known: the shares that the bridge has in hand. Others that it marked
+            were never sent, and are returned again.
+        """
         table = self._table
         waiting = and_(table.c.coin == self._coin, table.c.state == PENDING, table.c.session == session)
+        if held is not None:
+            again = update(table).where(
+                table.c.state == SENDING, table.c.fence == fence, table.c.share_id.not_in(list(held))
+            )
+            self._database.transaction(lambda connection: connection.execute(again.values(state=PENDING)))
         wanted = select(table).where(waiting).order_by(table.c.created).limit(most)
         if not (rows := self._database.read(lambda connection: connection.execute(wanted).all())):
             return []

@@ -19,6 +19,8 @@ class Template:
     :ivar session: of the bridge's talk with upstream; shares of a session that has ended are stale.
     :ivar tip: changes when upstream voids what it asked for before.
     :ivar effort: expected hashes a ticket.
+    :ivar first: the first number that is leased: a session counts on from template to template, for a pool may send the same work
+        under another name.
     """
 
     template_id: bytes
@@ -29,6 +31,7 @@ class Template:
     effort: int
     job: UpstreamJob
     epoch_length: int = 0
+    first: int = 0
 
     @property
     def epoch(self) -> int:
@@ -39,24 +42,31 @@ class Template:
         return ethash.epoch_of_seed(self.job.seed_hash, epoch_length=self.epoch_length)
 
 
-def job_to_bytes(job: UpstreamJob, epoch_length: int) -> bytes:
+def job_to_bytes(job: UpstreamJob, *, epoch_length: int, first: int) -> bytes:
     """Return `job` as it is stored."""
-    members = asdict(job) | {"target": f"{job.target:x}", "epoch_length": epoch_length}
+    members = asdict(job) | {"target": f"{job.target:x}", "epoch_length": epoch_length, "first": first}
     for name, value in members.items():
         if isinstance(value, bytes):
             members[name] = value.hex()
     return json.dumps(members, separators=(",", ":")).encode()
 
 
-def job_from_bytes(data: bytes) -> tuple[UpstreamJob, int]:
-    """Return the job in `data` and its epoch's length; what :func:`job_to_bytes` wrote."""
+def template_of_row(row: t.Any) -> Template:
+    """Return the template in a row of the table."""
+    job, epoch_length, first = job_from_bytes(row.document)
+    names = (row.template_id, row.coin, row.session, row.algorithm, row.tip, row.effort)
+    return Template(*names, job, epoch_length, first)
+
+
+def job_from_bytes(data: bytes) -> tuple[UpstreamJob, int, int]:
+    """Return the job in `data`, its epoch's length and the first number; what :func:`job_to_bytes` wrote."""
     members: dict[str, t.Any] = json.loads(data)
-    epoch_length = members.pop("epoch_length")
+    epoch_length, first = members.pop("epoch_length"), members.pop("first")
     members["target"] = int(members["target"], 16)
     if "header_hash" in members:
         for name in ("header_hash", "seed_hash"):
             members[name] = bytes.fromhex(members[name])
-        return EthashJob(**members), epoch_length
+        return EthashJob(**members), epoch_length, first
     params = members["params"]
     members["params"] = (*params[:4], tuple(params[4]), *params[5:])
-    return HeaderJob(**members), epoch_length
+    return HeaderJob(**members), epoch_length, first

@@ -14,7 +14,7 @@ from flask_ticketminer.database import Database
 from flask_ticketminer.forks import Shared
 from flask_ticketminer.work.extranonce import capacity
 from flask_ticketminer.work.stratum.jobs import HeaderJob
-from flask_ticketminer.work.template import Template, job_from_bytes
+from flask_ticketminer.work.template import Template, template_of_row
 
 REREAD = 0.25
 """Seconds for which one look at the database is good."""
@@ -77,7 +77,7 @@ class Templates(Shared):
         return self._known.get(template_id), voided
 
     def lease(self, template: Template) -> int | None:
-        """Return a number of `template` that nobody else gets; None when all are gone.
+        """Return a number of `template`, below its capacity, that nobody else gets; None when all are gone.
 
         :raises DatabaseBusy: the database cannot be asked.
         """
@@ -89,7 +89,7 @@ class Templates(Shared):
                     return None
                 following, end = leased
             self._leases[template.template_id] = following + 1, end
-            return following
+            return following % capacity(template.job)
 
     def _lease(self, connection: Connection, template: Template) -> tuple[int, int] | None:
         table, job = self._database.tables.template, template.job
@@ -98,9 +98,9 @@ class Templates(Shared):
         of_template = table.c.template_id == template.template_id
         while True:
             first = connection.execute(select(table.c.next_counter).where(of_template)).scalar()
-            if first is None or first >= most:
+            if first is None or first >= template.first + most:
                 return None
-            end = min(first + size, most)
+            end = min(first + size, template.first + most)
             taken = update(table).where(of_template, table.c.next_counter == first).values(next_counter=end)
             if connection.execute(taken).rowcount == 1:
                 return first, end
@@ -135,14 +135,4 @@ class Templates(Shared):
         table = self._database.tables.template
         kept = [column for column in table.c if column.name != "body"]
         for row in connection.execute(select(*kept).where(and_(table.c.template_id.in_(list(wanted))))):
-            job, epoch_length = job_from_bytes(row.document)
-            self._known[row.template_id] = Template(
-                row.template_id,
-                row.coin,
-                row.session,
-                row.algorithm,
-                row.tip,
-                row.effort,
-                job,
-                epoch_length,
-            )
+            self._known[row.template_id] = template_of_row(row)

@@ -5,21 +5,35 @@ Every write names the lease's fencing number, so that a bridge that has lost its
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from flask_ticketminer.clock import Clock
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import TicketMinerError
+from flask_ticketminer.work.extranonce import capacity
 from flask_ticketminer.work.outbox import PENDING, SENDING
-from flask_ticketminer.work.template import Template, job_from_bytes, job_to_bytes
+from flask_ticketminer.work.template import Template, job_to_bytes, template_of_row
 from flask_ticketminer.work.templates import GRACE
 
 WAITING, CONNECTING, WORKING = "waiting", "connecting", "working"
 """What a bridge is doing: waiting for another's lease to end, for upstream, or having work."""
 _MAX_DETAIL = 255
+_MARGIN = 1 << 20
 
 
 class LeaseLost(TicketMinerError):
@@ -103,10 +117,9 @@ class Upstream:
             )
         )
 
-    def publish(self, template: Template, *, clean: bool, body: bytes | None = None) -> None:
-        """Let jobs be cut from `template`.
+    def publish(self, template: Template, *, body: bytes | None = None) -> None:
+        """Let jobs be cut from `template`. Templates of this coin with another tip are void from now on.
 
-        :param clean: all templates of this coin before it are void.
         :param body: what a block needs beside its header and coinbase.
         :raises LeaseLost: the lease is not ours any more; nothing was published.
         """
@@ -118,20 +131,21 @@ class Upstream:
             "algorithm": template.algorithm,
             "tip": template.tip,
             "effort": template.effort,
-            "document": job_to_bytes(template.job, template.epoch_length),
             "body": body,
-            "next_counter": 0,
             "created": now,
             "voided": 0,
         }
 
         def work(connection: Connection) -> None:
+            first = self._following(connection, template)
             self._change(connection, template_id=template.template_id, state=WORKING, detail="", changed=now)
-            if clean:
-                self._void(connection, now)
-            connection.execute(insert(self._templates), made)
+            self._void(connection, now, self._templates.c.tip != template.tip)
+            document = job_to_bytes(template.job, epoch_length=template.epoch_length, first=first)
+            numbered = made | {"document": document, "next_counter": first}
+            connection.execute(insert(self._templates), numbered)
 
-        self._database.transaction(work)
+        with contextlib.suppress(IntegrityError):  # an earlier try was committed, and its answer was lost
+            self._database.transaction(work)
 
     def void(self) -> None:
         """Upstream is gone: nothing of it is worth anything now.
@@ -141,9 +155,20 @@ class Upstream:
 
         def work(connection: Connection) -> None:
             self._change(connection, template_id=None)
-            self._void(connection, self._clock.now())
+            self._void(connection, self._clock.now(), true())
 
         self._database.transaction(work)
+
+    def _following(self, connection: Connection, template: Template) -> int:
+        """Return the first number of `template`, behind all that its session has leased and processes may lease at this moment."""
+        table, row, most = self._templates, self._row, capacity(template.job)
+        before = and_(
+            row.c.coin == self.coin,
+            row.c.template_id == table.c.template_id,
+            table.c.session == template.session,
+        )
+        last = connection.execute(select(table.c.next_counter).where(before)).scalar()
+        return 0 if last is None else (last + min(_MARGIN, most // 16)) % most
 
     def body(self, template_id: bytes) -> tuple[Template, bytes] | None:
         """Return a template of this coin with its body; None when it is not kept any more."""
@@ -155,11 +180,7 @@ class Upstream:
         )
         if row is None or row.body is None:
             return None
-        job, length = job_from_bytes(row.document)
-        found = Template(
-            row.template_id, row.coin, row.session, row.algorithm, row.tip, row.effort, job, length
-        )
-        return found, row.body
+        return template_of_row(row), row.body
 
     def prune(self, job_life: int) -> int:
         """Delete templates that no job or share needs any more; return how many."""
@@ -176,9 +197,9 @@ class Upstream:
         old = delete(table).where(table.c.coin == self.coin, over, ~waiting, ~current)
         return self._database.transaction(lambda connection: connection.execute(old).rowcount)
 
-    def _void(self, connection: Connection, now: int) -> None:
+    def _void(self, connection: Connection, now: int, which: ColumnElement[bool]) -> None:
         table = self._templates
-        alive = and_(table.c.coin == self.coin, table.c.voided == 0)
+        alive = and_(table.c.coin == self.coin, table.c.voided == 0, which)
         connection.execute(update(table).where(alive).values(voided=now))
 
     def _change(self, connection: Connection, **values: t.Any) -> None:

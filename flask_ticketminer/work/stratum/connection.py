@@ -9,9 +9,10 @@ import secrets
 import ssl
 import typing as t
 from dataclasses import dataclass
+from decimal import Decimal
 
 from flask_ticketminer.work.stratum.dialects import Ask, Dialect, Solution, UpstreamJob
-from flask_ticketminer.work.stratum.errors import Disconnected, Misbehaved, Refused
+from flask_ticketminer.work.stratum.errors import Disconnected, Misbehaved, NotSent, Refused
 from flask_ticketminer.work.stratum.messages import MAX_LINE, Call, Reply, decode, encode, line, printable
 
 log = logging.getLogger(__name__)
@@ -115,11 +116,22 @@ class Connection:
                 tasks.create_task(self._begin())
                 tasks.create_task(self._read())
         except* (Disconnected, Misbehaved, Refused) as group:
-            self._ended = group.exceptions[0]
+            self._ended = self._ended or group.exceptions[0]
         finally:
             self._ended = self._ended or Disconnected("The connection was closed.")
             await self._close()
         raise self._ended
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the session goes on."""
+        return self._ended is None
+
+    def hang_up(self, reason: str) -> None:
+        """End the session; :meth:`run` raises Disconnected with `reason`."""
+        if self._ended is None:
+            self._ended = Disconnected(reason)
+            self._writer.transport.abort()
 
     async def next_job(self) -> tuple[UpstreamJob, bool]:
         """Wait for a job that was not returned yet, and return the latest with whether any since the last voids those before.
@@ -139,6 +151,7 @@ class Connection:
         """Send a share, and return when the pool has accepted it.
 
         :raises Refused: it did not.
+        :raises NotSent: the session had ended before.
         :raises Disconnected: it did not say; whether it took the share is unknown.
         """
         try:
@@ -147,6 +160,15 @@ class Connection:
             raise Disconnected("The pool has not answered a share.") from error
         if answer is not True and answer not in ("OK", "ok"):
             raise Refused("The pool answered neither yes nor why not.")
+
+    async def suggest(self, difficulty: Decimal) -> None:
+        """Ask the pool for shares of `difficulty`, which it may do or not.
+
+        :raises Disconnected: the session has ended.
+        """
+        ask = self.dialect.suggestion(difficulty)
+        if ask is not None:
+            await self._asked(ask)
 
     async def _begin(self) -> None:
         asks = self.dialect.opening()
@@ -166,9 +188,7 @@ class Connection:
 
     async def _ask(self, ask: Ask) -> t.Any:
         if self._ended is not None or len(self._waiting) >= MAX_UNANSWERED:
-            raise Disconnected(
-                "The pool answers no more." if self._ended is None else "The session has ended."
-            )
+            raise NotSent("The pool answers no more." if self._ended is None else "The session has ended.")
         self._last_id += 1
         number = self._last_id
         answer: asyncio.Future[t.Any] = asyncio.get_running_loop().create_future()

@@ -98,6 +98,10 @@ class Dialect(abc.ABC):
     def submission(self, job: UpstreamJob, solution: Solution) -> Ask:
         """Return the request that submits a share of `job`."""
 
+    def suggestion(self, difficulty: Decimal) -> Ask | None:  # noqa: ARG002 - only one dialect can
+        """Return what asks the pool for shares of `difficulty`; None where the dialect has no words for it."""
+        return None
+
     def pushed(self, result: t.Any) -> bool:  # noqa: ARG002 - only one dialect has them
         """Take in a result that nobody asked for, which is how getWork pools push jobs; return whether there is a new job."""
         return False
@@ -109,27 +113,24 @@ class Dialect(abc.ABC):
 class BitcoinDialect(Dialect):
     """Slush's Stratum with ``mining.configure`` (BIP 310), for sha256d, scrypt and neoscrypt."""
 
-    def __init__(
-        self, algorithm: str, worker: Worker, agent: str, *, suggest: int | Decimal | None = None
-    ) -> None:
+    def __init__(self, algorithm: str, worker: Worker, agent: str) -> None:
         super().__init__(worker, agent)
         self._algorithm = algorithm
-        self._suggest = suggest
         self._extranonce: tuple[str, int] | None = None
         self._mask: str | None = None
         self._difficulty: int | Decimal = 1
 
     def opening(self) -> list[Ask]:
         rolling = {"version-rolling.mask": f"{VERSION_MASK:08x}", "version-rolling.min-bit-count": 2}
-        asks = [
+        return [
             Ask("configure", "mining.configure", [["version-rolling"], rolling], optional=True),
             Ask("subscribe", "mining.subscribe", [self.agent]),
             Ask("extranonce", "mining.extranonce.subscribe", [], optional=True),
             Ask("authorize", "mining.authorize", [self.worker.name, self.worker.password]),
         ]
-        if self._suggest is not None:
-            asks.append(Ask("suggest", "mining.suggest_difficulty", [_number(self._suggest)], optional=True))
-        return asks
+
+    def suggestion(self, difficulty: Decimal) -> Ask | None:
+        return Ask("suggest", "mining.suggest_difficulty", [_number(difficulty)], optional=True)
 
     def answer(self, purpose: str, result: t.Any) -> bool:
         if purpose == "configure":
@@ -266,5 +267,5 @@ def _prefix(text: object) -> str:
     return text.lower()
 
 
-def _number(difficulty: int | Decimal) -> int | float:
-    return difficulty if isinstance(difficulty, int) else float(difficulty)
+def _number(difficulty: Decimal) -> int | float:
+    return int(difficulty) if difficulty == int(difficulty) else float(difficulty)

@@ -5,6 +5,7 @@
     TicketMinerError
     └── UpstreamError            the pool or node; what was to be sent is kept
         ├── Disconnected         it hung up, or was silent for too long
+        │   └── NotSent          before a share was written
         ├── Misbehaved           it sent what the protocol does not have; the connection is closed
         │   └── BadJob           a job that cannot be hashed
         └── Refused              it answered with an error: to a share, or to the worker's name
@@ -21,6 +22,10 @@ class UpstreamError(TicketMinerError):
 
 class Disconnected(UpstreamError):
     """The connection ended; the next pool in the list, or the same one after a pause, takes over."""
+
+
+class NotSent(Disconnected):
+    """The session had ended before the share was written: the pool knows nothing of it."""
 
 
 class Misbehaved(UpstreamError):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import random
 import ssl
 import time
-import typing as t
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -45,7 +45,8 @@ class Pool:
 class Pools:
     """Keeps one session open.
 
-    :param session: awaited beside each session, from its first moment; what it awaits of the connection raises when that ends.
+    :param session: awaited beside each session, from its first moment; what it awaits of the connection raises when that ends, and
+        when it returns the connection is closed.
     :param sleep: seconds; a test's may be shorter.
     """
 
@@ -70,17 +71,18 @@ class Pools:
         self._sleep = sleep
         self._monotonic = monotonic
 
-    async def run(self) -> t.NoReturn:
-        """Talk to the pools until cancelled."""
+    async def run(self) -> None:
+        """Talk to the pools until the session beside returns; what it raises is raised."""
         rounds = 0
-        while True:
-            for pool in self._pools:
-                if await self._steady(pool):
-                    rounds = 0
-                    break
-            else:
-                rounds += 1
-            await self._sleep(self._backoff.pause(max(rounds, 1), random.random()))
+        with contextlib.suppress(_Finished):
+            while True:
+                for pool in self._pools:
+                    if await self._steady(pool):
+                        rounds = 0
+                        break
+                else:
+                    rounds += 1
+                await self._sleep(self._backoff.pause(max(rounds, 1), random.random()))
 
     async def _steady(self, pool: Pool) -> bool:
         """Hold sessions with `pool` for as long as it asks for new ones; return whether the last was steady."""
@@ -103,11 +105,24 @@ class Pools:
         connection = await Connection.open(
             pool.endpoint, pool.dialect(), patience=self._patience, tls=self._tls
         )
+        running = asyncio.ensure_future(connection.run())
         beside = asyncio.ensure_future(self._session(connection))
         try:
-            await connection.run()
+            await asyncio.wait({running, beside}, return_when=asyncio.FIRST_COMPLETED)
+            finished = not running.done()
         finally:
+            # The session beside is told first: what it has under way is to hear from the connection how that ends.
+            running.cancel()
+            ended = (await asyncio.gather(running, return_exceptions=True))[0]
             beside.cancel()
-            ended = (await asyncio.gather(beside, return_exceptions=True))[0]
-            if isinstance(ended, Exception) and not isinstance(ended, UpstreamError):
-                raise ended
+            failed = (await asyncio.gather(beside, return_exceptions=True))[0]
+        if isinstance(failed, Exception) and (finished or not isinstance(failed, UpstreamError)):
+            raise failed
+        if finished:
+            raise _Finished
+        assert isinstance(ended, Exception)
+        raise ended
+
+
+class _Finished(Exception):
+    """The session beside has returned: that was all."""

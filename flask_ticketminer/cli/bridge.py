@@ -1,0 +1,50 @@
+"""``flask ticketminer bridge``: shares to pools and nodes, and work from them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+import click
+from flask.cli import with_appcontext
+
+from flask_ticketminer.errors import ConfigurationError
+from flask_ticketminer.site import current_site
+from flask_ticketminer.work.bridge.service import Bridge
+
+
+@click.command("bridge")
+@click.option("--coin", "names", multiple=True, metavar="NAME", help="Only this coin; may be repeated.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
+@with_appcontext
+def bridge_command(names: tuple[str, ...], quiet: bool) -> None:
+    """Talk to the mining pools and coin nodes of TICKETMINER_COINS, for all processes of this site.
+
+    Run one, beside the web server; a second waits until the first has gone. It ends on Ctrl-C or SIGTERM.
+    """
+    site = current_site()
+    coins = site.settings.coins
+    if not coins:
+        raise ConfigurationError(
+            "This site's work is local, so there is nothing to bridge. Name a pool or a node in TICKETMINER_COINS."
+        )
+    unknown = sorted(set(names) - set(coins))
+    if unknown:
+        raise click.BadParameter(
+            f"no such coin: {', '.join(unknown)}. TICKETMINER_COINS has {', '.join(coins)}.",
+            param_hint="'--coin'",
+        )
+    _log(logging.WARNING if quiet else logging.INFO)
+    asyncio.run(Bridge(site, [coins[name] for name in names or coins]).serve())
+
+
+def _log(level: int) -> None:
+    """Print what the bridge has to say, with the time, unless the application logs already."""
+    logger = logging.getLogger("flask_ticketminer.work")
+    logger.setLevel(level)
+    if not logging.getLogger().handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
+        logger.addHandler(handler)
+        logger.propagate = False

@@ -1,0 +1,198 @@
+"""The talk with a coin's mining pools."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import typing as t
+from collections import OrderedDict
+from decimal import Decimal
+
+from flask_ticketminer.work.bridge.talk import Parts, Talk, new_template_id, undisturbed
+from flask_ticketminer.work.coins import Coin
+from flask_ticketminer.work.difficulty import SPACE, expected_hashes, target_difficulty
+from flask_ticketminer.work.outbox import ACCEPTED, BLOCK, ENDED, REFUSED, STALE, UNKNOWN, Fate, Parcel
+from flask_ticketminer.work.stratum.connection import Connection, Patience
+from flask_ticketminer.work.stratum.dialects import (
+    BitcoinDialect,
+    Dialect,
+    GetworkDialect,
+    NicehashDialect,
+    UpstreamJob,
+    Worker,
+)
+from flask_ticketminer.work.stratum.errors import Disconnected, Misbehaved, NotSent, Refused
+from flask_ticketminer.work.stratum.jobs import EthashJob
+from flask_ticketminer.work.stratum.pools import Backoff, Pool, Pools
+from flask_ticketminer.work.template import Template
+from miner.pow import PowError, ethash
+
+log = logging.getLogger(__name__)
+
+AGENT = "Flask-TicketMiner/1"
+_STALE_CODE = 21
+_KEPT_JOBS = 256
+"""Templates of a session whose shares can still be sent."""
+_CLEAN_PAUSE, _PAUSE = 0.1, 1.0
+"""Seconds between two templates at least: where the second voids the first, and else."""
+_LAST_ANSWERS = 5.0
+"""Seconds that a bridge which is stopped waits for answers to its last shares."""
+
+
+class PoolTalk(Talk):
+    """Keeps one session with the first pool that works."""
+
+    repeatable = False
+
+    def __init__(
+        self, coin: Coin, parts: Parts, *, patience: Patience | None = None, backoff: Backoff | None = None
+    ) -> None:
+        super().__init__(coin, parts)
+        self._patience = patience
+        self._backoff = backoff
+        self._jobs: OrderedDict[bytes, UpstreamJob] = OrderedDict()
+        self._connection: Connection | None = None
+        self._warned = False
+
+    async def talk(self) -> None:
+        await self.store(self.upstream.void)  # the sessions of other bridges have ended
+        await self.store(lambda: self.outbox.end_others(""))
+        pools = [Pool(each.endpoint, self._dialects(each.user, each.password)) for each in self.coin.pools]
+        running = asyncio.create_task(
+            Pools(pools, self._session, patience=self._patience, backoff=self._backoff).run()
+        )
+        stop = asyncio.create_task(self.stopping.wait())
+        try:
+            await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if self._connection is not None and self._connection.is_open:
+                await asyncio.wait({running}, timeout=_LAST_ANSWERS)
+        finally:
+            for task in (stop, running):
+                task.cancel()
+            ended = (await asyncio.gather(running, return_exceptions=True))[0]
+        if isinstance(ended, Exception):
+            raise ended
+
+    async def sweep(self) -> None:
+        live = self._connection.session if self._connection is not None and self._connection.is_open else ""
+        await self.store(lambda: self.outbox.end_others(live))
+
+    async def send(self, parcel: Parcel) -> Fate | None:
+        job, connection = self._jobs.get(parcel.template_id), self._connection
+        if job is None or connection is None:
+            return Fate(STALE, ENDED)
+        try:
+            await connection.submit(job, parcel.solution)
+        except Refused as refused:
+            return Fate(STALE if refused.code == _STALE_CODE else REFUSED, str(refused))
+        except NotSent:
+            return Fate(STALE, ENDED)
+        except Disconnected as lost:
+            connection.hang_up("The pool leaves shares without an answer.")
+            return Fate(UNKNOWN, str(lost))
+        credited = min(expected_hashes(job.target), (1 << 62))
+        return Fate(BLOCK if parcel.is_block else ACCEPTED, hashes=credited)
+
+    def _dialects(self, user: str, password: str) -> t.Callable[[], Dialect]:
+        worker, algorithm = Worker(user, password), self.coin.algorithm
+        if self.coin.dialect == "nicehash":
+            return lambda: NicehashDialect(worker, AGENT)
+        if self.coin.dialect == "getwork":
+            return lambda: GetworkDialect(worker, AGENT)
+        return lambda: BitcoinDialect(algorithm, worker, AGENT)
+
+    def _suggestion(self) -> Decimal:
+        """Return the difficulty of one ticket's effort: easier shares would be many, and none of them worth a ticket."""
+        effort = self.parts.effort(self.coin.algorithm)
+        return target_difficulty(self.coin.algorithm, SPACE // effort - 1)
+
+    async def _session(self, connection: Connection) -> None:
+        self._jobs.clear()
+        self._connection, self._warned = connection, False
+        log.info("%s: connected; waiting for work.", self.coin.name)
+        forwarding = asyncio.create_task(self.forward(connection.session, lambda: self._is_on(connection)))
+        stop = asyncio.create_task(self.stopping.wait())
+        templates = asyncio.create_task(self._templates(connection))
+        try:
+            await asyncio.wait({templates, stop, forwarding}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+            templates.cancel()
+            if not self.stopping.is_set():
+                connection.hang_up("The bridge has ended this session.")
+            await undisturbed(self._end(templates, forwarding))
+        if not self.stopping.is_set():
+            await asyncio.Event().wait()  # the connection says why it ended
+
+    async def _end(self, *tasks: asyncio.Task[None]) -> None:
+        """Void what the session was about, once its `tasks` have ended."""
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        await self.store(self.upstream.void)
+        await self.store(lambda: self.outbox.end_others(""))
+        for failure in ended:
+            if isinstance(failure, Exception) and not isinstance(failure, Disconnected):
+                raise failure
+
+    def _is_on(self, connection: Connection) -> bool:
+        return connection.is_open and not self.stopping.is_set()
+
+    async def _templates(self, connection: Connection) -> None:
+        """Publish each job of the session; of a burst, the last."""
+        tip = ""
+        while True:
+            job, clean = await connection.next_job()
+            template_id = new_template_id()
+            if clean or not tip:
+                tip = template_id[:8].hex()
+            effort = self.parts.effort(self.coin.algorithm)
+            await self._advise(connection, job, effort)
+            if isinstance(job, EthashJob):
+                await self._prepare(job)
+            self._jobs[template_id] = job
+            while len(self._jobs) > _KEPT_JOBS:
+                self._jobs.popitem(last=False)
+            await self.publish(
+                Template(
+                    template_id,
+                    self.coin.name,
+                    connection.session,
+                    self.coin.algorithm,
+                    tip,
+                    effort,
+                    job,
+                    self.coin.epoch_length,
+                )
+            )
+            log.info("%s: new work%s.", self.coin.name, "; what was before is void" if clean else "")
+            await asyncio.sleep(_CLEAN_PAUSE if clean else _PAUSE)
+
+    async def _prepare(self, job: EthashJob) -> None:
+        """Build the cache that web processes check shares with, before the first job of a new epoch is handed out."""
+        length = self.coin.epoch_length
+
+        def prepare() -> None:
+            epoch = (
+                ethash.epoch_of_seed(job.seed_hash, epoch_length=length)
+                if job.number is None
+                else job.number // length
+            )
+            ethash.prepare(epoch, epoch_length=length)
+
+        try:
+            await asyncio.to_thread(prepare)
+        except PowError as error:
+            raise Misbehaved(f"The pool's work cannot be searched: {error}") from error
+
+    async def _advise(self, connection: Connection, job: UpstreamJob, effort: int) -> None:
+        if expected_hashes(job.target) < effort and not self._warned:
+            self._warned = True
+            log.warning(
+                "%s: the pool's shares are easier (%d hashes) than one ticket (%d): it gets a share for each ticket, and counts "
+                "less work than was done. It was asked for difficulty %s; some pools want d=%s in the password instead.",
+                self.coin.name,
+                expected_hashes(job.target),
+                effort,
+                self._suggestion(),
+                self._suggestion(),
+            )
+            await connection.suggest(self._suggestion())

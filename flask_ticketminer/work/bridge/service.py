@@ -1,0 +1,51 @@
+"""The bridge of one site: a talk for each of its coins, in one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Sequence
+
+from flask_ticketminer.site import Site
+from flask_ticketminer.work.bridge.node import NodeTalk
+from flask_ticketminer.work.bridge.pool import PoolTalk
+from flask_ticketminer.work.bridge.talk import Parts, Talk
+from flask_ticketminer.work.coins import Coin
+
+
+class Bridge:
+    """Talks to the upstreams of `coins`. Opens nothing before :meth:`run`."""
+
+    def __init__(self, site: Site, coins: Sequence[Coin]) -> None:
+        settings = site.settings
+        parts = Parts(
+            database=site.database,
+            clock=site.clock,
+            effort=settings.effort.__getitem__,
+            holder=f"{socket.gethostname()[:40]}:{os.getpid()}",
+            lease=settings.bridge_lease,
+            job_life=settings.upstream_job_life,
+            kept=settings.replay_kept,
+        )
+        self.talks: list[Talk] = [
+            PoolTalk(coin, parts) if coin.pools else NodeTalk(coin, parts) for coin in coins
+        ]
+
+    async def serve(self) -> None:
+        """Talk until SIGINT or SIGTERM."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self.stop)
+        await self.run()
+
+    async def run(self) -> None:
+        """Talk until :meth:`stop`."""
+        async with asyncio.TaskGroup() as tasks:
+            for talk in self.talks:
+                tasks.create_task(talk.run())
+
+    def stop(self) -> None:
+        """End, once the shares that are on their way are answered or a few seconds have passed."""
+        for talk in self.talks:
+            talk.stopping.set()
