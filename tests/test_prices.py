@@ -312,7 +312,7 @@ def test_the_setting_is_a_table_a_service_or_nothing() -> None:
         ({"L/C": "1"}, "A price is an amount"),
         ({"url": "ftp://prices.example"}, "The URL of a price service"),
         ({"url": "https://"}, "The URL of a price service"),
-        ({"url": "https://[x"}, "The URL of a price service"),
+        ({"url": "https://h\n"}, "The URL of a price service"),
         ({"url": None}, "The URL of a price service"),
         ({"url": "https://h", "key": "x"}, "is described by url, path"),
         ({"url": "https://h", "path": "eur"}, "The path to a price"),
@@ -348,14 +348,3 @@ def test_whatever_the_setting_only_a_value_error_comes(settings: object) -> None
         read_prices(settings)
     except ValueError:
         return
-
-
-@given(
-    document=JSON, path=st.lists(st.sampled_from(["{symbol}", "url", "LTC"]) | st.integers(-2, 3), max_size=4)
-)
-def test_whatever_a_service_answers_what_is_found_is_a_price_or_nothing(
-    document: object, path: list[str | int]
-) -> None:
-    source = JsonPrices("https://prices.example", path=path)
-    found = asyncio.run(current_prices(Own({"LTC": Price(source._found(document, "LTC"))}), ["LTC"]))
-    assert all(price.amount > 0 for price in found.values())
