@@ -114,6 +114,22 @@ def test_a_bitcoin_block_of_2025_by_hand() -> None:
     assert f"{float(hash_worth(work, Decimal(0), Decimal(100_000)) * 2**24):.2e}" == "7.83e-12"
 
 
+def test_the_example_of_the_documentation_is_right() -> None:
+    text = " ".join((Path(__file__).parent.parent / "docs" / "pools.md").read_text().split())
+    hashes = 50_000_000 * 2**32
+    worth = hash_worth(BlockWork(625_000_000, SPACE // hashes - 1), Decimal(1), Decimal(40))
+    ticket = worth * 2**15
+    joules = Fraction(66, 10) * 10
+    electricity = joules / 3_600_000 * Fraction("0.30")
+    assert f"= {hashes / 10**17:.3f} x 10^17" in text
+    assert f"= {float(worth * 10**15):.3f} x 10^-15 EUR" in text
+    assert f"| {float(ticket * 10**11):.3f} x 10^-11 EUR" in text
+    assert f"| {float(ticket * 10**6):.6f} EUR" in text
+    assert f"{float(joules / 3.6):.1f} kWh, {float(electricity * 10**6):.2f} EUR" in text
+    assert f"one cent takes {float(1 / ticket / 10**8):.0f} million tickets" in text
+    assert f"is {float(electricity / ticket / 1000):.0f},000 times" in text
+
+
 @pytest.mark.parametrize(
     "change",
     [
