@@ -9,7 +9,9 @@ ARGS ?=
 bin := .venv/bin
 preflight = $(if $(shell command -v $(PYTHON)),$(shell $(PYTHON) scripts/preflight.py $(1) 2>&1),$(PYTHON) is missing; install it: apt-get install python3 python3-venv)
 require = $(if $(strip $(1)),$(error $(strip $(1))))
-npm_parts := $(if $(shell command -v npm),$(patsubst %,tests/%/node_modules/.installed,privacypass browser))
+# The pool is built by a compiler: without one, or without a node for it, npm would try in vain at every run.
+pool := $(and $(shell command -v litecoind),$(shell command -v g++),$(wildcard /usr/include/sodium.h),$(wildcard /usr/include/boost),pool)
+npm_parts := $(if $(shell command -v npm),$(patsubst %,tests/%/node_modules/.installed,privacypass browser $(pool)))
 tsc := tests/browser/node_modules/.bin/tsc
 
 .PHONY: help demo test screenshots torture mutants wasm sanitize fuzz-kernels docs lint ready port-ready
@@ -45,7 +47,7 @@ torture: .venv/installed-test
 wasm: ready
 	@$(PYTHON) scripts/wasm.py $(ARGS)
 
-lint: .venv/installed-test $(npm_parts)
+lint: .venv/installed-test $(filter tests/browser/%,$(npm_parts))
 	$(bin)/ruff check
 	$(bin)/ruff format --check
 	$(bin)/mypy -p flask_ticketminer -p miner
@@ -80,6 +82,10 @@ port-ready:
 	@echo "installing into .venv; this needs the network, and happens again only when the requirements change"
 	@PYTHONWARNINGS=ignore $(bin)/python -m pip install --quiet --disable-pip-version-check --editable ".$(extras)"
 	@touch $@
+
+# The pool's scrypt is silently another function without the first flag; Node's headers want the second.
+tests/pool/node_modules/.installed: export CFLAGS := -fno-strict-aliasing
+tests/pool/node_modules/.installed: export CXXFLAGS := -std=gnu++17 -fpermissive -w
 
 # Without npm, or without the network, the tests that need these are skipped.
 tests/%/node_modules/.installed: tests/%/package.json tests/%/package-lock.json

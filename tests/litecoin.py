@@ -1,4 +1,4 @@
-"""A real litecoind of one test session: a chain of its own on loopback, where a block takes about two hashes."""
+"""A real litecoind of one test session: a chain of its own on loopback, where a block takes about two hashes, or 2^20."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ class Litecoind:
     """A node with one idle peer, without which it hands out no templates.
 
     :param mweb: whether MWEB comes into force, at height 432.
+    :param testnet: the public test network's rules on a chain that begins anew: a block takes 2^20 hashes, so a share is seldom one.
     """
 
-    def __init__(self, folder: pathlib.Path, *, mweb: bool = False) -> None:
+    def __init__(self, folder: pathlib.Path, *, mweb: bool = False, testnet: bool = False) -> None:
         self.port, peers = free_port(), free_port()
         folder.mkdir(parents=True, exist_ok=True)
         options = {
@@ -59,9 +60,12 @@ class Litecoind:
             "dbcache": 64,
             "printtoconsole": 0,
         }
-        if not mweb:
+        if testnet:
+            options |= {"minimumchainwork": "0x00", "checkpoints": 0}
+        elif not mweb:
             options["vbparams"] = "mweb:9999999998:9999999999"
-        command = ["litecoind", "-regtest", *(f"-{name}={value}" for name, value in options.items())]
+        chain = "-testnet" if testnet else "-regtest"
+        command = ["litecoind", chain, *(f"-{name}={value}" for name, value in options.items())]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._http = httpx.Client(auth=(USER, PASSWORD), timeout=60)
         self._ids = itertools.count()

@@ -171,12 +171,12 @@ def test_a_pool_without_extensions_is_fine() -> None:
     run(test)
 
 
-def test_a_worker_that_the_pool_does_not_know_ends_the_session() -> None:
+def test_a_worker_that_the_pool_does_not_know_ends_the_session_whatever_else_is_unanswered() -> None:
     async def test() -> None:
         pool = ScriptedPool()
         pool.answers["mining.authorize"] = lambda _, __: False
         pool.greeting = None
-        async with session(pool) as here:
+        async with session(pool, patience=Patience(answer=60), suggest=Decimal("0.5")) as here:
             assert "user name" in str(await here.end())
 
     run(test)
@@ -195,6 +195,8 @@ def test_a_worker_that_the_pool_does_not_know_ends_the_session() -> None:
         b'{"id": null, "method": "mining.set_difficulty", "params": ["1"]}\n',
         b'{"id": null, "method": "mining.set_difficulty", "params": [1e400]}\n',
         b'{"id": null, "method": "mining.set_difficulty", "params": [NaN]}\n',
+        b'{"id": null, "method": "mining.set_difficulty", "params": [1e1000000000000000000000]}\n',
+        b'{"id": null, "method": "mining.set_difficulty", "params": [1.' + b"1" * 200_000 + b"]}\n",
         b'{"id": null, "method": "mining.set_difficulty", "params": []}\n',
         b'{"id": null, "method": "mining.set_extranonce", "params": ["zz", 4]}\n',
         b'{"id": null, "method": "mining.set_extranonce", "params": ["aa", 0]}\n',
@@ -211,6 +213,8 @@ def test_a_worker_that_the_pool_does_not_know_ends_the_session() -> None:
             for at, wrong in [
                 (0, 5),
                 (0, "x" * 129),
+                (0, "job\0"),
+                (0, "\ud800"),
                 (1, "00" * 31),
                 (2, "0"),
                 (3, " 00"),
@@ -220,6 +224,7 @@ def test_a_worker_that_the_pool_does_not_know_ends_the_session() -> None:
                 (6, "ff000000"),
                 (6, "00000000"),
                 (7, None),
+                (7, "0x5f000000"),
                 (8, 1),
             ]
         ),

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import itertools
-import json
 import typing as t
-from decimal import Decimal
 
 import httpx
 
 from flask_ticketminer.work.stratum.errors import Disconnected, Misbehaved, Refused
-from flask_ticketminer.work.stratum.messages import printable
+from flask_ticketminer.work.stratum.messages import printable, read_json
 
 MAX_ANSWER = 64 << 20
 """Bytes; a template carries whole transactions as hex."""
 ANSWER, LONG_POLL = 60.0, 600.0
 """Seconds to wait for an answer, and for one that the node gives when there is news."""
+_TAKEN = ("duplicate", "duplicate-inconclusive", "inconclusive")
+"""Answers to a block that is stored: BIP 22 calls one inconclusive that was not tried as the chain's tip."""
 
 
 class NodeClient:
     """A node's RPC.
 
     :param url: with user and password, as ``http://user:password@127.0.0.1:9332/``.
+    :param max_answer: bytes of the largest answer that is read.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, max_answer: int = MAX_ANSWER) -> None:
         parsed = httpx.URL(url)
         auth = (parsed.username, parsed.password) if parsed.username else None
         self.address = str(parsed.copy_with(username=None, password=None))
         # A node is the operator's own and near by: the environment's proxies are for the web.
         self._http = httpx.AsyncClient(auth=auth, trust_env=False)
+        self._max_answer = max_answer
         self._ids = itertools.count(1)
 
     async def __aenter__(self) -> t.Self:
@@ -49,11 +51,13 @@ class NodeClient:
         timeout = httpx.Timeout(patience, connect=ANSWER)
         try:
             async with self._http.stream("POST", self.address, json=asked, timeout=timeout) as reply:
-                status, text = reply.status_code, b""
+                status, text = reply.status_code, bytearray()
                 async for piece in reply.aiter_bytes():
                     text += piece
-                    if len(text) > MAX_ANSWER:
-                        raise Misbehaved(f"The node's answer to {method} is larger than {MAX_ANSWER} bytes.")
+                    if len(text) > self._max_answer:
+                        raise Misbehaved(
+                            f"The node's answer to {method} is larger than {self._max_answer} bytes."
+                        )
         except httpx.HTTPError as error:
             reason = printable(error) or type(error).__name__
             raise Disconnected(f"The node at {self.address} does not answer: {reason}") from error
@@ -62,7 +66,7 @@ class NodeClient:
                 f"The node at {self.address} refuses the user or the password, or this address (rpcallowip)."
             )
         try:
-            answer = json.loads(text, parse_float=Decimal)
+            answer = read_json(bytes(text))
         except (ValueError, RecursionError) as error:
             raise Misbehaved(f"The node at {self.address} answered {status} and no JSON.") from error
         if not isinstance(answer, dict) or not {"result", "error"} & answer.keys():
@@ -84,19 +88,18 @@ class NodeClient:
     async def submit_block(self, block: str) -> str | None:
         """Submit a block (hex). Return None when the node took it or had it already, else its reason.
 
-        It may be repeated: the node knows a block that it has. Raises as :meth:`call` does.
+        It may be repeated: the node knows a block that it has. One that it took may still lie beside the chain, if another was
+        faster. Raises as :meth:`call` does.
         """
         answer = await self.call("submitblock", block)
-        if answer is None or answer in ("duplicate", "duplicate-inconclusive"):
+        if answer is None or answer in _TAKEN:
             return None
         return printable(answer)
 
 
 def _refusal(method: str, error: object) -> Refused:
     members = error if isinstance(error, dict) else {"message": error}
-    code = members.get("code", 20)
-    message = printable(members.get("message", ""))
-    return Refused(
-        f"The node refuses {method}: {message}",
-        code if isinstance(code, int) and not isinstance(code, bool) else 20,
-    )
+    code = members.get("code")
+    if isinstance(code, bool) or not isinstance(code, int) or not -(1 << 31) <= code < 1 << 31:
+        code = 20
+    return Refused(f"The node refuses {method}: {printable(members.get('message', ''))}", code)

@@ -113,7 +113,8 @@ class Connection:
         """
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._begin())
+                for ask in self.dialect.opening():
+                    tasks.create_task(self._asked(ask))
                 tasks.create_task(self._read())
         except* (Disconnected, Misbehaved, Refused) as group:
             self._ended = self._ended or group.exceptions[0]
@@ -170,12 +171,6 @@ class Connection:
         if ask is not None:
             await self._asked(ask)
 
-    async def _begin(self) -> None:
-        asks = self.dialect.opening()
-        await asyncio.gather(*(self._asked(ask) for ask in asks))
-        if not self.dialect.authorized:
-            raise Refused("The pool does not take this worker. Check the user name and the password.", 24)
-
     async def _asked(self, ask: Ask) -> None:
         try:
             await self._ask(ask)
@@ -185,6 +180,8 @@ class Connection:
         except TimeoutError as error:
             if not ask.optional:
                 raise Disconnected(f"The pool did not answer {ask.method}.") from error
+        if ask.purpose == "authorize" and not self.dialect.authorized:
+            raise Refused("The pool does not take this worker. Check the user name and the password.", 24)
 
     async def _ask(self, ask: Ask) -> t.Any:
         if self._ended is not None or len(self._waiting) >= MAX_UNANSWERED:

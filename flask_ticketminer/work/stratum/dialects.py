@@ -7,6 +7,7 @@ A dialect keeps the state of one session and does no I/O. What it is told arrive
 from __future__ import annotations
 
 import abc
+import dataclasses
 import typing as t
 from dataclasses import dataclass
 from decimal import Decimal
@@ -227,7 +228,8 @@ class GetworkDialect(Dialect):
     def opening(self) -> list[Ask]:
         return [
             Ask("authorize", "eth_submitLogin", [self.worker.name, self.worker.password]),
-            Ask("work", "eth_getWork", []),
+            # A pool that has no work yet says so by an error, and pushes what comes.
+            Ask("work", "eth_getWork", [], optional=True),
         ]
 
     def answer(self, purpose: str, result: t.Any) -> bool:
@@ -240,10 +242,13 @@ class GetworkDialect(Dialect):
     def pushed(self, result: t.Any) -> bool:
         if not isinstance(result, list):
             return False
-        found = getwork_job(result)
-        new = self.job is None or found != self.job
+        found, known = getwork_job(result), self.job
+        if isinstance(known, EthashJob) and known.header_hash == found.header_hash:
+            found = dataclasses.replace(found, clean=False)  # another boundary voids no work
+            if dataclasses.replace(known, clean=False) == found:
+                return False
         self.job = found
-        return new
+        return True
 
     def submission(self, job: UpstreamJob, solution: Solution) -> Ask:
         assert isinstance(job, EthashJob)

@@ -106,10 +106,9 @@ def header_job(
         params,
         extranonce1=extranonce1,
         extranonce2="00" * extranonce2_size,
-        ntime="00000000",
+        ntime=params[7] if len(params) > 7 else "",
         nonce="00000000",
     )
-    _hex(params[7], 4, "ntime")
     try:
         nbits_target(int(params[6], 16))
     except ValueError as error:
@@ -158,9 +157,12 @@ def is_hex(text: str) -> bool:
 
 
 def _job_id(params: list[t.Any]) -> str:
-    if not params or not isinstance(params[0], str) or not 0 < len(params[0]) <= MAX_JOB_ID:
+    text = params[0] if params else None
+    if not isinstance(text, str) or not 0 < len(text) <= MAX_JOB_ID:
         raise BadJob(f"A job's id is text of 1 to {MAX_JOB_ID} characters.")
-    return params[0]
+    if not text.isascii() or not text.isprintable():  # databases do not keep a NUL or half a surrogate pair
+        raise BadJob("A job's id has characters that cannot be printed.")
+    return text
 
 
 def _hex(text: object, size: int, name: str) -> bytes:

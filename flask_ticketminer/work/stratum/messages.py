@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import typing as t
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from flask_ticketminer.work.stratum.errors import Misbehaved, Refused
 
@@ -13,6 +13,7 @@ MAX_LINE = 256 * 1024
 """Bytes of the longest line; the largest jobs known have some 10 KiB."""
 
 _MAX_TEXT = 200
+_MAX_DIGITS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def decode(text: bytes) -> Call | Reply:
     if len(text) > MAX_LINE:
         raise Misbehaved(f"The pool sent a line of {len(text)} bytes; at most {MAX_LINE} are read.")
     try:
-        found = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+        found = read_json(text)
     except (ValueError, RecursionError) as error:
         raise Misbehaved(f"The pool sent what is no JSON: {printable(text.decode('latin-1'))}") from error
     if not isinstance(found, dict):
@@ -62,6 +63,15 @@ def decode(text: bytes) -> Call | Reply:
     if found.get("method") is not None:
         return _call(found)
     return _reply(found)
+
+
+def read_json(text: bytes) -> t.Any:
+    """Return what JSON says, in which numbers with a point or an exponent are Decimal.
+
+    :raises ValueError: it is no JSON, or a number has more than 100 characters or an exponent beyond what Decimal counts.
+    :raises RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, parse_float=_decimal, parse_constant=_no_constant)
 
 
 def printable(text: object) -> str:
@@ -105,6 +115,15 @@ def _refusal(error: object) -> Refused:
     if isinstance(code, bool) or not isinstance(code, int) or not -(1 << 31) <= code < 1 << 31:
         code = 20
     return Refused(printable(message) or "The pool gives no reason.", code)
+
+
+def _decimal(text: str) -> Decimal:
+    if len(text) > _MAX_DIGITS:  # arithmetic with as many digits as fit a line takes seconds
+        raise ValueError("a number is too long")
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError("an exponent is too large") from error
 
 
 def _no_constant(name: str) -> t.NoReturn:
