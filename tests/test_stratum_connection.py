@@ -176,7 +176,7 @@ def test_a_worker_that_the_pool_does_not_know_ends_the_session_whatever_else_is_
         pool = ScriptedPool()
         pool.answers["mining.authorize"] = lambda _, __: False
         pool.greeting = None
-        async with session(pool, patience=Patience(answer=60), suggest=Decimal("0.5")) as here:
+        async with session(pool, patience=Patience(answer=60)) as here:
             assert "user name" in str(await here.end())
 
     run(test)
