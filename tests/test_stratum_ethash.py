@@ -28,6 +28,8 @@ from flask_ticketminer.work.stratum.errors import Misbehaved, Refused, UpstreamE
 from flask_ticketminer.work.stratum.jobs import EthashJob
 from miner.pow import ethash
 
+pytest.importorskip("miner.pow._kernels", reason="the kernels were not compiled here")
+
 WORKER = Worker("site.1", "x")
 SHORT = Patience(connect=5, answer=5, silence=5)
 CASES = {

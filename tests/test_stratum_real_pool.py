@@ -175,6 +175,20 @@ def test_a_share_counts_once(shares_only: FoundationPool) -> None:
     run(test)
 
 
+def test_this_pool_takes_shares_that_differ_in_version_bits_alone_for_one(
+    shares_only: FoundationPool,
+) -> None:
+    async def test() -> None:
+        async with connected(shares_only) as (connection, _):
+            job, _ = await next_job(connection)
+            solution, _ = search(job)
+            await connection.submit(job, solution)
+            rolled = dataclasses.replace(solution, version_bits="00002000")
+            assert await refused(connection, job, rolled) == (22, "duplicate share")
+
+    run(test)
+
+
 def test_a_share_of_an_unknown_job_is_refused(shares_only: FoundationPool) -> None:
     async def test() -> None:
         async with connected(shares_only) as (connection, _):

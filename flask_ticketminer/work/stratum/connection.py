@@ -116,7 +116,7 @@ class Connection:
                     tasks.create_task(self._asked(ask))
                 tasks.create_task(self._read())
         except* (Disconnected, Misbehaved, Refused) as group:
-            self._ended = group.exceptions[0]
+            self._ended = self._ended or group.exceptions[0]
         finally:
             self._ended = self._ended or Disconnected("The connection was closed.")
             await self._close()
@@ -137,7 +137,7 @@ class Connection:
         return job, clean
 
     async def submit(self, job: UpstreamJob, solution: Solution) -> None:
-        """Send a share, and return when the pool has accepted it.
+        """Send a share, and return when the pool has accepted it. A pool that does not answer in time is hung up on.
 
         :raises Refused: it did not.
         :raises Disconnected: it did not say; whether it took the share is unknown.
@@ -145,6 +145,8 @@ class Connection:
         try:
             answer = await self._ask(self.dialect.submission(job, solution))
         except TimeoutError as error:
+            # What it does not judge it does not pay: another pool, or a new session, may.
+            self._hang_up("The pool has not answered a share.")
             raise Disconnected("The pool has not answered a share.") from error
         if answer is not True and answer not in ("OK", "ok"):
             raise Refused("The pool answered neither yes nor why not.")
@@ -162,10 +164,10 @@ class Connection:
             raise Refused("The pool does not take this worker. Check the user name and the password.", 24)
 
     async def _ask(self, ask: Ask) -> t.Any:
-        if self._ended is not None or len(self._waiting) >= MAX_UNANSWERED:
-            raise Disconnected(
-                "The pool answers no more." if self._ended is None else "The session has ended."
-            )
+        if len(self._waiting) >= MAX_UNANSWERED:
+            self._hang_up("The pool answers no more.")
+        if self._ended is not None:
+            raise Disconnected("The session with the pool has ended.") from self._ended
         self._last_id += 1
         number = self._last_id
         answer: asyncio.Future[t.Any] = asyncio.get_running_loop().create_future()
@@ -233,6 +235,10 @@ class Connection:
         job = self.dialect.job
         self._clean = self._clean or (job is not None and job.clean)
         self._news.set()
+
+    def _hang_up(self, reason: str) -> None:
+        self._ended = self._ended or Disconnected(reason)
+        self._writer.transport.abort()
 
     async def _close(self) -> None:
         for _, answer in self._waiting.values():
