@@ -107,9 +107,12 @@ def search(
         scan = SCRYPT.scan(blob, wanted, start=start, count=STRIDE, nonce_offset=NONCE_OFFSET, nonce_size=4)
         met = {nonce for nonce, _ in scan.hits}
         for nonce in range(start, start + STRIDE):
-            if (nonce in met) is not bool(below):
-                solution = Solution(f"{nonce:08x}", extranonce2, ntime, version_bits)
-                return solution, int.from_bytes(SCRYPT.hash(header(solution.nonce)), "little")
+            if (nonce in met) is bool(below):
+                continue
+            solution = Solution(f"{nonce:08x}", extranonce2, ntime, version_bits)
+            digest = int.from_bytes(SCRYPT.hash(header(solution.nonce)), "little")
+            if digest > job.block_target or job.block_target >= job.target:  # a block would void the job
+                return solution, digest
     raise AssertionError("no share")
 
 
