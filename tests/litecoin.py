@@ -57,6 +57,7 @@ class Litecoind:
             "rpcuser": USER,
             "rpcpassword": PASSWORD,
             "fallbackfee": 0.0001,
+            "keypool": 10,
             "dbcache": 64,
             "printtoconsole": 0,
         }

@@ -163,6 +163,6 @@ async def mining(folder: pathlib.Path, *pools: ScriptedPool, **config: t.Any) ->
             assert mine.balanced()
 
 
-def run(test: Callable[[], Coroutine[t.Any, t.Any, None]]) -> None:
+def run(test: Callable[[], Coroutine[t.Any, t.Any, None]], seconds: float = 60) -> None:
     """Run an asynchronous test, for a minute at most."""
-    asyncio.run(asyncio.wait_for(test(), 60))
+    asyncio.run(asyncio.wait_for(test(), seconds))

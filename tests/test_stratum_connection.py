@@ -13,7 +13,13 @@ import pytest
 from scripted_pool import JOB, Refusal, ScriptedPool, Talk
 
 from flask_ticketminer.work.difficulty import share_target
-from flask_ticketminer.work.stratum.connection import Connection, Endpoint, Patience, Reconnect
+from flask_ticketminer.work.stratum.connection import (
+    MAX_UNANSWERED,
+    Connection,
+    Endpoint,
+    Patience,
+    Reconnect,
+)
 from flask_ticketminer.work.stratum.dialects import BitcoinDialect, Solution, Worker
 from flask_ticketminer.work.stratum.errors import Disconnected, Misbehaved, Refused, UpstreamError
 from flask_ticketminer.work.stratum.jobs import HeaderJob
@@ -293,6 +299,33 @@ def test_a_share_without_an_answer_is_unknown_whatever_ends_the_session() -> Non
             assert isinstance(await here.end(), Disconnected)
             with pytest.raises(Disconnected):
                 await here.connection.next_job()
+
+    run(test)
+
+
+def test_a_pool_that_answers_no_shares_is_hung_up_on() -> None:
+    async def test() -> None:
+        pool = ScriptedPool()
+        del pool.answers["mining.submit"]
+        async with session(pool, patience=Patience(connect=5, answer=0.3, silence=60)) as here:
+            job, _ = await here.job()
+            with pytest.raises(Disconnected, match="not answered a share"):
+                await here.connection.submit(job, SOLUTION)
+            assert "not answered a share" in str(await here.end())
+
+    run(test)
+
+
+def test_a_pool_that_owes_too_many_answers_is_hung_up_on() -> None:
+    async def test() -> None:
+        pool = ScriptedPool()
+        del pool.answers["mining.submit"]
+        async with session(pool, patience=Patience(connect=5, answer=60, silence=60)) as here:
+            job, _ = await here.job()
+            shares = [here.connection.submit(job, SOLUTION) for _ in range(MAX_UNANSWERED + 1)]
+            ends = await asyncio.gather(*shares, return_exceptions=True)
+            assert {type(end) for end in ends} == {Disconnected}
+            assert "answers no more" in str(await here.end())
 
     run(test)
 

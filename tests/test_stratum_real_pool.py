@@ -107,9 +107,12 @@ def search(
         scan = SCRYPT.scan(blob, wanted, start=start, count=STRIDE, nonce_offset=NONCE_OFFSET, nonce_size=4)
         met = {nonce for nonce, _ in scan.hits}
         for nonce in range(start, start + STRIDE):
-            if (nonce in met) is not bool(below):
-                solution = Solution(f"{nonce:08x}", extranonce2, ntime, version_bits)
-                return solution, int.from_bytes(SCRYPT.hash(header(solution.nonce)), "little")
+            if (nonce in met) is bool(below):
+                continue
+            solution = Solution(f"{nonce:08x}", extranonce2, ntime, version_bits)
+            digest = int.from_bytes(SCRYPT.hash(header(solution.nonce)), "little")
+            if digest > job.block_target or job.block_target >= job.target:  # a block would void the job
+                return solution, digest
     raise AssertionError("no share")
 
 
@@ -171,6 +174,20 @@ def test_a_share_counts_once(shares_only: FoundationPool) -> None:
             solution, _ = search(job)
             await connection.submit(job, solution)
             assert await refused(connection, job, solution) == (22, "duplicate share")
+
+    run(test)
+
+
+def test_this_pool_takes_shares_that_differ_in_version_bits_alone_for_one(
+    shares_only: FoundationPool,
+) -> None:
+    async def test() -> None:
+        async with connected(shares_only) as (connection, _):
+            job, _ = await next_job(connection)
+            solution, _ = search(job)
+            await connection.submit(job, solution)
+            rolled = dataclasses.replace(solution, version_bits="00002000")
+            assert await refused(connection, job, rolled) == (22, "duplicate share")
 
     run(test)
 

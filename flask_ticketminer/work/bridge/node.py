@@ -75,7 +75,7 @@ class NodeTalk(Talk):
             log.warning("%s: a block waits: %s", self.coin.name, lost)
             await self.pause(_RETRY)
             return None
-        if reason not in (None, "inconclusive"):
+        if reason is not None:
             return Fate(STALE if "stale" in reason or "prev" in reason else REFUSED, reason)
         block_hash = sha256d(header)[::-1]
         log.info("%s: found block %d, %s.", self.coin.name, template.height, block_hash.hex())

@@ -88,7 +88,6 @@ class PoolTalk(Talk):
         except NotSent:
             return Fate(STALE, ENDED)
         except Disconnected as lost:
-            connection.hang_up("The pool leaves shares without an answer.")
             return Fate(UNKNOWN, str(lost))
         credited = min(expected_hashes(job.target), (1 << 62))
         return Fate(BLOCK if parcel.is_block else ACCEPTED, hashes=credited)

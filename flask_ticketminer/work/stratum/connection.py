@@ -149,7 +149,7 @@ class Connection:
         return job, clean
 
     async def submit(self, job: UpstreamJob, solution: Solution) -> None:
-        """Send a share, and return when the pool has accepted it.
+        """Send a share, and return when the pool has accepted it. A pool that does not answer in time is hung up on.
 
         :raises Refused: it did not.
         :raises NotSent: the session had ended before.
@@ -158,6 +158,8 @@ class Connection:
         try:
             answer = await self._ask(self.dialect.submission(job, solution))
         except TimeoutError as error:
+            # What it does not judge it does not pay: another pool, or a new session, may.
+            self.hang_up("The pool has not answered a share.")
             raise Disconnected("The pool has not answered a share.") from error
         if answer is not True and answer not in ("OK", "ok"):
             raise Refused("The pool answered neither yes nor why not.")
@@ -184,8 +186,10 @@ class Connection:
             raise Refused("The pool does not take this worker. Check the user name and the password.", 24)
 
     async def _ask(self, ask: Ask) -> t.Any:
-        if self._ended is not None or len(self._waiting) >= MAX_UNANSWERED:
-            raise NotSent("The pool answers no more." if self._ended is None else "The session has ended.")
+        if len(self._waiting) >= MAX_UNANSWERED:
+            self.hang_up("The pool answers no more.")
+        if self._ended is not None:
+            raise NotSent("The session with the pool has ended.") from self._ended
         self._last_id += 1
         number = self._last_id
         answer: asyncio.Future[t.Any] = asyncio.get_running_loop().create_future()
