@@ -21,7 +21,7 @@ from flask_ticketminer.work.stratum.connection import (
     Reconnect,
 )
 from flask_ticketminer.work.stratum.dialects import BitcoinDialect, Solution, Worker
-from flask_ticketminer.work.stratum.errors import Disconnected, Misbehaved, Refused, UpstreamError
+from flask_ticketminer.work.stratum.errors import Disconnected, Misbehaved, NotSent, Refused, UpstreamError
 from flask_ticketminer.work.stratum.jobs import HeaderJob
 
 WORKER = Worker("site.1", "x")
@@ -81,10 +81,12 @@ def test_a_session_configures_subscribes_and_authorizes() -> None:
 
 def test_a_difficulty_is_suggested_to_a_pool_that_need_not_know_the_word() -> None:
     async def test() -> None:
-        async with session(ScriptedPool(), patience=Patience(connect=5, answer=0.2, silence=5)) as here:
+        async with session(ScriptedPool()) as here:
             await here.job()
             await here.connection.suggest(Decimal("0.5"))
             await here.connection.suggest(Decimal(4))
+            while len(here.pool.heard("mining.suggest_difficulty")) < 2:
+                await asyncio.sleep(0.01)
             assert here.pool.heard("mining.suggest_difficulty") == [[0.5], [4]]
             assert here.connection.is_open
 
@@ -324,7 +326,7 @@ def test_a_pool_that_owes_too_many_answers_is_hung_up_on() -> None:
             job, _ = await here.job()
             shares = [here.connection.submit(job, SOLUTION) for _ in range(MAX_UNANSWERED + 1)]
             ends = await asyncio.gather(*shares, return_exceptions=True)
-            assert {type(end) for end in ends} == {Disconnected}
+            assert {type(end) for end in ends} == {Disconnected, NotSent}
             assert "answers no more" in str(await here.end())
 
     run(test)

@@ -63,9 +63,9 @@ def with_blocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Foun
 
 @contextlib.asynccontextmanager
 async def connected(
-    pool: FoundationPool, worker: str = WORKER, *, suggest: Decimal | None = None
+    pool: FoundationPool, worker: str = WORKER
 ) -> AsyncIterator[tuple[Connection, asyncio.Task[t.Any]]]:
-    dialect = BitcoinDialect("scrypt", Worker(worker, "x"), "test/1", suggest=suggest)
+    dialect = BitcoinDialect("scrypt", Worker(worker, "x"), "test/1")
     connection = await Connection.open(Endpoint("127.0.0.1", pool.port), dialect, patience=Patience())
     running = asyncio.create_task(connection.run())
     yield connection, running
@@ -228,8 +228,7 @@ def test_a_time_before_the_jobs_is_refused(shares_only: FoundationPool) -> None:
 
 def test_a_worker_that_the_pool_does_not_know_is_told_so(shares_only: FoundationPool) -> None:
     async def test() -> None:
-        # This pool never answers mining.suggest_difficulty, which must not keep the news waiting.
-        async with connected(shares_only, "stranger", suggest=Decimal("0.001")) as (_, running):
+        async with connected(shares_only, "stranger") as (_, running):
             with pytest.raises(Refused, match="Check the user name"):
                 await asyncio.wait_for(asyncio.shield(running), 20)
 

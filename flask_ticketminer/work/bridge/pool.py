@@ -6,11 +6,11 @@ import asyncio
 import logging
 import typing as t
 from collections import OrderedDict
-from decimal import Decimal
 
 from flask_ticketminer.work.bridge.talk import Parts, Talk, new_template_id, undisturbed
 from flask_ticketminer.work.coins import Coin
-from flask_ticketminer.work.difficulty import SPACE, expected_hashes, target_difficulty
+from flask_ticketminer.work.difficulty import expected_hashes
+from flask_ticketminer.work.market import share_warning, suggested_difficulty
 from flask_ticketminer.work.outbox import ACCEPTED, BLOCK, ENDED, REFUSED, STALE, UNKNOWN, Fate, Parcel
 from flask_ticketminer.work.stratum.connection import Connection, Patience
 from flask_ticketminer.work.stratum.dialects import (
@@ -100,11 +100,6 @@ class PoolTalk(Talk):
             return lambda: GetworkDialect(worker, AGENT)
         return lambda: BitcoinDialect(algorithm, worker, AGENT)
 
-    def _suggestion(self) -> Decimal:
-        """Return the difficulty of one ticket's effort: easier shares would be many, and none of them worth a ticket."""
-        effort = self.parts.effort(self.coin.algorithm)
-        return target_difficulty(self.coin.algorithm, SPACE // effort - 1)
-
     async def _session(self, connection: Connection) -> None:
         self._jobs.clear()
         self._connection, self._warned = connection, False
@@ -183,15 +178,9 @@ class PoolTalk(Talk):
             raise Misbehaved(f"The pool's work cannot be searched: {error}") from error
 
     async def _advise(self, connection: Connection, job: UpstreamJob, effort: int) -> None:
-        if expected_hashes(job.target) < effort and not self._warned:
+        """Say once a session that the pool's shares are too easy, and ask it for harder ones."""
+        warning = share_warning(self.coin, job.target, effort)
+        if warning is not None and not self._warned:
             self._warned = True
-            log.warning(
-                "%s: the pool's shares are easier (%d hashes) than one ticket (%d): it gets a share for each ticket, and counts "
-                "less work than was done. It was asked for difficulty %s; some pools want d=%s in the password instead.",
-                self.coin.name,
-                expected_hashes(job.target),
-                effort,
-                self._suggestion(),
-                self._suggestion(),
-            )
-            await connection.suggest(self._suggestion())
+            log.warning("%s", warning)
+            await connection.suggest(suggested_difficulty(self.coin, effort))

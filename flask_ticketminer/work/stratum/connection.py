@@ -165,13 +165,14 @@ class Connection:
             raise Refused("The pool answered neither yes nor why not.")
 
     async def suggest(self, difficulty: Decimal) -> None:
-        """Ask the pool for shares of `difficulty`, which it may do or not.
+        """Ask the pool for shares of `difficulty`. It may do so or not, and some never answer, so nothing is waited for.
 
         :raises Disconnected: the session has ended.
         """
         ask = self.dialect.suggestion(difficulty)
         if ask is not None:
-            await self._asked(ask)
+            self._last_id += 1
+            await self._send(encode(ask.method, ask.params, id=self._last_id))
 
     async def _asked(self, ask: Ask) -> None:
         try:
