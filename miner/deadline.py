@@ -40,7 +40,7 @@ class HeadDeadline:
 
     def _start(self) -> None:
         self._stop()
-        self._timer = threading.Timer(self._seconds, self._hang_up)
+        self._timer = threading.Timer(self._seconds, self.hang_up)
         self._timer.daemon = True
         self._timer.start()
 
@@ -49,7 +49,8 @@ class HeadDeadline:
             self._timer.cancel()
             self._timer = None
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
+        """Close the connections that were opened under it; whoever reads from one gets an error. From any thread."""
         for opened in list(self._sockets):
             # Of the plain kind also for TLS, whose own would change the object under the reader.
             with contextlib.suppress(OSError):
