@@ -498,7 +498,9 @@ class Views(ScriptedTips):
 @pytest.mark.parametrize("poll", [1, 2, 6, 10])
 def test_two_hundred_miners_follow_upstream_soon(poll: int) -> None:
     spread, draw = 0.5, random.Random(poll)
-    blocks = [1000 + 3 * poll * (number + draw.random()) for number in range(1, 7)]
+    blocks = list(itertools.accumulate((poll * (2 + draw.random()) + 2 for _ in range(6)), initial=1000.0))[
+        1:
+    ]
     delays = []
     for seed in range(200):
         miner = Follower(Upstream(ManualClock(), blocks, poll, spread), seed)
