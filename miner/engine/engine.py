@@ -22,7 +22,7 @@ from miner.pow import ALGORITHMS
 MAX_THREADS = 8
 DEFAULT_DUTY = 50
 MINEABLE = tuple(name for name in ALGORITHMS if name != "ethash")
-"""Ethash is mined by whoever asks for it, and has built the tables of the epoch: they take seconds to minutes."""
+"""Ethash is mined by whoever asks for it: its tables take seconds to build, and room on the disk."""
 _POWER_SECONDS = 5.0
 
 
