@@ -338,6 +338,16 @@ def test_what_was_found_before_is_sent_first_and_with_its_own_job() -> None:
     assert len(bench.site.asked) == 1
 
 
+def test_new_work_waits_for_the_end_of_a_pause_and_nobody_spins_meanwhile() -> None:
+    bench = moved()
+    bench.board.halt()
+    bench.clock.time += 10
+    assert (bench.work.step(), len(bench.site.asked)) == (1.0, 1)
+    bench.board.go()
+    bench.work.step()
+    assert len(bench.site.asked) == 2
+
+
 def test_the_same_tip_fetches_nothing() -> None:
     bench = Bench(ScriptedSite(jobs=[ScriptedJob(tip="b", poll=POLL)]))
     bench.work.step()

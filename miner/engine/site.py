@@ -9,6 +9,7 @@ import threading
 import typing as t
 from collections.abc import Callable, Sequence
 
+from miner.engine.backoff import Backoff
 from miner.engine.clock import Clock
 from miner.engine.events import Event, EventKind
 from miner.engine.found import Found, FoundShares
@@ -19,18 +20,16 @@ from miner.engine.statistics import Meter, SiteSnapshot
 from miner.engine.tables import Epoch, prepare_tables
 from miner.engine.tip import Subject, TipWatch
 from miner.engine.value import at_most, far_apart, solvable
-from miner.errors import MinerError, SiteProtocolError, SiteRefused, SiteUnreachable, WalletBusy
+from miner.errors import MinerError, SiteProtocolError, SiteRefused, SiteUnreachable
 from miner.pow import ALGORITHMS, PowError
 from miner.tip import Tip
 from miner.wording import tickets
 
-MAX_BACKOFF = 60.0
 #: Refusals that say that the job is over, not that the share is wrong.
 JOB_OVER = frozenset({"expired-job", "stale-job", "forged-job", "wrong-key", "key-not-signing"})
 _TOO_MANY_REFUSALS = 5
 _TOO_MANY_OVER = 20
 """Jobs in a row that were over before their share came: a site that takes work and never pays."""
-_TOO_MUCH_NONSENSE = 3
 
 
 class SiteWork:
@@ -72,15 +71,13 @@ class SiteWork:
         self._first_value = first_value
         self._emit = emit
         self._random_start = random_start
-        self._jitter = jitter
         self._lock = threading.RLock()
         self._meter = Meter()
         self._shares = FoundShares()
         self._search: Search | None = None
         self._asked = 1
         self._fetched_at = self._renew_at = self._expires_at = 0.0
-        self._failures = 0
-        self._retry_at = 0.0
+        self._backoff = Backoff(jitter)
         self._held = False
         self._waiting: str | None = "asking the site for a job"
         self._searched = 0
@@ -144,16 +141,17 @@ class SiteWork:
         self._drop_expired(now)
         if self.error is not None:
             return 1.0
-        if now < self._retry_at:
+        if now < self._backoff.at:
             self.write_down()
-            return min(1.0, self._retry_at - now)
+            return min(1.0, self._backoff.at - now)
         if self._shares:
             self._send()
             return 0.0
         if self._job_due(now):
             self._fetch()
             return 0.0
-        return max(0.0, min(1.0, self._fresh.due - now))
+        until = self._fresh.due - now
+        return min(1.0, until) if until > 0 else 1.0  # what is overdue waits for the end of a pause
 
     def drain(self) -> None:
         """Send what is left once. What then has no answer stays in the wallet for the next start."""
@@ -204,7 +202,7 @@ class SiteWork:
                 late=self._shares.late,
                 pending=len(self._shares),
                 waiting=self._waiting if self._search is None or self._held else None,
-                retry_in=max(0.0, self._retry_at - now),
+                retry_in=max(0.0, self._backoff.at - now),
                 failed=self.error is not None,
             )
 
@@ -289,7 +287,7 @@ class SiteWork:
         try:
             answer = self.client.submit(found.job, found.nonce, found.mix)
         except SiteRefused as error:
-            if _retry_after(error) is not None:
+            if not error.definite:
                 self._failed(error)
                 return
             self._answered()
@@ -359,7 +357,7 @@ class SiteWork:
 
     def _answered(self) -> None:
         """The site can be reached: hash for it again."""
-        self._failures, self._retry_at = 0, 0.0
+        self._backoff.answered()
         with self._lock:
             if self._search is not None:
                 self._waiting = None
@@ -370,19 +368,12 @@ class SiteWork:
 
     def _failed(self, error: MinerError) -> None:
         """Wait and try again where that can help, else give the site up."""
-        retry_after = _retry_after(error)
-        if retry_after is None:
+        seconds = self._backoff.failed(error, self._clock.now())
+        if seconds is None:
             self._give_up(error)
             return
-        self._failures += 1
-        if isinstance(error, SiteProtocolError) and self._failures >= _TOO_MUCH_NONSENSE:
-            self._give_up(error)
-            return
-        backoff = min(MAX_BACKOFF, 2.0 ** (self._failures - 1)) * (0.75 + self._jitter() / 2)
-        seconds = max(backoff, retry_after)
-        self._retry_at = self._clock.now() + seconds
         self._waiting = str(error)
-        if self._failures > 1 or self._search is None:
+        if self._backoff.failures > 1 or self._search is None:
             # What cannot be sent may expire: do not heat the room for it.
             self._held = self._search is not None
             self._board.assign(self.client.origin, None)
@@ -418,12 +409,3 @@ class SiteWork:
 
     def _report(self, kind: EventKind, text: str, **data: t.Any) -> None:
         self._emit(Event(kind, text, self.client.origin, data))
-
-
-def _retry_after(error: MinerError) -> float | None:
-    """Return the least seconds after which trying again may help; ``None`` when it cannot."""
-    if isinstance(error, SiteUnreachable | SiteProtocolError | WalletBusy):
-        return 0.0
-    if isinstance(error, SiteRefused) and not error.definite:
-        return float(error.retry_after or 0)
-    return None
