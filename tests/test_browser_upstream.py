@@ -15,6 +15,8 @@ from werkzeug.wrappers import Response
 
 JOB, SUBMIT = "POST /ticketminer/job", "POST /ticketminer/submit"
 TIP, EVENTS = "GET /upstream/tip/yespower", "GET /upstream/events/yespower"
+PATIENT = 90
+"""Seconds, for machines that do much else."""
 
 
 class Upstream:
@@ -66,33 +68,33 @@ class Upstream:
 def mining(profile: Profile, site: DemoSite) -> Widget:
     widget = at(profile, site)
     widget.agree()
-    widget.see("mining")
+    widget.see("mining", PATIENT)
     return widget
 
 
 def test_the_page_asks_for_the_tip_and_goes_to_the_new_work(profile: Profile, demos: DemoSites) -> None:
     upstream = Upstream(site := demos.shop(TICKETMINER_EFFORT=ENDLESS))
     widget = mining(profile, site)
-    site.wait_asked(TIP, 3)
+    site.wait_asked(TIP, 3, seconds=PATIENT)
     assert upstream.statuses()[:3] == [200, 304, 304]
     asked = site.asked(JOB)
     upstream.tip = "b"
-    site.wait_asked(JOB, asked + 1)
-    widget.see("notice.upstream-moved")
+    site.wait_asked(JOB, asked + 1, seconds=PATIENT)
+    widget.see("notice.upstream-moved", PATIENT)
     assert widget.tab.errors() == []
 
 
 def test_the_page_listens_to_a_stream_where_there_is_one(profile: Profile, demos: DemoSites) -> None:
     upstream = Upstream(site := demos.shop(TICKETMINER_EFFORT=ENDLESS), streams=True)
     widget = mining(profile, site)
-    site.wait_asked(EVENTS)
+    site.wait_asked(EVENTS, seconds=PATIENT)
     asked = site.asked(JOB)
     upstream.tip = "b"
-    site.wait_asked(JOB, asked + 1)
+    site.wait_asked(JOB, asked + 1, seconds=PATIENT)
     upstream.closed = True
-    site.wait_asked(EVENTS, 2)
+    site.wait_asked(EVENTS, 2, seconds=PATIENT)
     upstream.tip = "c"
-    site.wait_asked(JOB, asked + 2)
+    site.wait_asked(JOB, asked + 2, seconds=PATIENT)
     assert widget.tab.errors() == []
 
 
@@ -101,6 +103,6 @@ def test_a_share_that_came_late_is_paid_and_new_work_fetched(profile: Profile, d
     upstream.late = 1
     widget = at(profile, site)
     widget.agree()
-    widget.see("paid")
+    widget.see("paid", PATIENT)
     assert site.paid() == 2
     assert upstream.late == 0
