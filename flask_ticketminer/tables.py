@@ -32,6 +32,7 @@ SCHEMA_VERSION = 2
 """Changes with the tables; the database is checked against it."""
 
 PREFIX = "ticketminer_"
+_OUTGOING_KEY = ("share_id",)
 
 COUNTERS = ("issued_share", "issued_change", "issued_exchange", "spent_payment", "spent_exchange")
 """What is counted for each key, in tickets (not in value)."""
@@ -238,7 +239,7 @@ def define_tables(metadata: MetaData) -> Tables:
         ),
         upstream_share=table(
             "upstream_share",
-            ("share_id",),
+            _OUTGOING_KEY,
             _binary("share_id", 32),
             _text("coin", 32),
             _text("talk", 32),

@@ -41,8 +41,8 @@ MUTANTS = (
     Mutant(
         "a share is paid once: the primary key",
         SITE + "tables.py",
-        '("share_id",),',
-        '("share_id", "request_digest"),',
+        '            ("share_id",),',
+        '            ("share_id", "request_digest"),',
         ("test_ledger.py::test_a_share_with_another_request_is_a_duplicate",),
     ),
     Mutant(
@@ -261,10 +261,38 @@ MUTANTS = (
     ),
     Mutant(
         "a share meets its target",
-        SITE + "blueprints/submit.py",
-        "if not algorithm.meets(algorithm.hash(share), site.settings.target(job.algorithm, job.value)):",
-        "if False:",
+        SITE + "work/judgement.py",
+        "if digest is None or digest > target:",
+        "if digest is None:",
         ("test_bad_input.py::test_a_share_that_misses_its_target_is_refused",),
+    ),
+    Mutant(
+        "a share is marked before it is sent",
+        SITE + "work/outbox.py",
+        ".values(state=SENDING, fence=fence, changed=self._clock.now())",
+        ".values(fence=fence)",
+        ("test_outbox.py::test_a_share_is_marked_before_it_is_sent_and_then_has_a_fate",),
+    ),
+    Mutant(
+        "a bridge writes under its own lease",
+        SITE + "work/upstreams.py",
+        "ours = and_(self._row.c.coin == self.coin, self._row.c.fence == self.fence)",
+        "ours = and_(self._row.c.coin == self.coin)",
+        ("test_outbox.py::test_a_bridge_that_was_away_for_too_long_changes_nothing",),
+    ),
+    Mutant(
+        "a number is leased once",
+        SITE + "work/templates.py",
+        ".values(next_counter=end)",
+        ".values(next_counter=first)",
+        ("test_outbox.py::test_a_number_is_leased_once_whichever_process_asks",),
+    ),
+    Mutant(
+        "voided work ends after the grace time",
+        SITE + "work/templates.py",
+        "if voided is None or (voided and self._clock.now() > voided + GRACE):",
+        "if voided is None:",
+        ("test_outbox.py::test_voided_work_is_paid_for_the_grace_time",),
     ),
     Mutant(
         "no consent, no job",
