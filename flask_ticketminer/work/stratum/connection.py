@@ -203,9 +203,13 @@ class Connection:
             self._waiting.pop(number, None)
 
     async def _send(self, text: bytes) -> None:
+        self._writer.write(text)
         try:
-            self._writer.write(text)
-            await self._writer.drain()
+            async with asyncio.timeout(self._patience.answer):
+                await self._writer.drain()
+        except TimeoutError as error:
+            self.hang_up("The pool does not read what it is sent.")
+            raise Disconnected("The pool does not read what it is sent.") from error
         except OSError as error:
             raise Disconnected(f"The pool hung up: {printable(error)}") from error
 
