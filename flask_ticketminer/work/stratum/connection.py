@@ -226,6 +226,7 @@ class Connection:
                 raise Disconnected("The pool hung up.") from error
             if text.strip():
                 await self._take(decode(text))
+                await asyncio.sleep(0)  # a burst takes turns with all else
 
     async def _take(self, message: Call | Reply) -> None:
         if isinstance(message, Reply):
