@@ -52,10 +52,12 @@ class Rival:
         """Stop it between two transactions: in one, it would keep everybody else from writing for as long."""
         while True:
             self.signal(signal.SIGSTOP)
-            with contextlib.closing(sqlite3.connect(self.database, timeout=2)) as connection:
-                with contextlib.suppress(sqlite3.OperationalError):
-                    connection.execute("BEGIN IMMEDIATE")
-                    return
+            with (
+                contextlib.suppress(sqlite3.OperationalError),
+                contextlib.closing(sqlite3.connect(self.database, timeout=2)) as connection,
+            ):
+                connection.execute("BEGIN IMMEDIATE")
+                return
             self.signal(signal.SIGCONT)
 
 
@@ -130,6 +132,20 @@ async def wait_again(mine: Mine, job: dict[str, t.Any]) -> str:
 def set_pending(mine: Mine) -> None:
     change = update(mine.tables.upstream_share).values(state="pending")
     mine.site.database.transaction(lambda connection: connection.execute(change) and None)
+
+
+def test_the_audit_misses_a_share_whose_fate_is_not_what_was_counted(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        async with JudgingPool(difficulty=EASY) as pool:
+            entry = coin(pools=[pool_url(pool.port)])
+            mine = Mine(mining_app(tmp_path, TICKETMINER_COINS={COIN: entry}))
+            async with bridge_of(mine):
+                await bring(mine, pool)
+            assert mine.balanced()
+            set_pending(mine)
+            assert not mine.balanced()
+
+    run(test)
 
 
 def lone_talk(mine: Mine) -> PoolTalk:
