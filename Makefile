@@ -22,7 +22,7 @@ help:
 	@echo "make test [ARGS='-k wallet']    run the test suite"
 	@echo "make screenshots [ARGS='shop/*']  pictures of all that visitors see, into screenshots/; needs Chromium"
 	@echo "make mutants [ARGS=fence]       break the safety lines one at a time; print which test notices"
-	@echo "make torture [ARGS='--tenth']   kill, delay, double and reorder everything for 45 minutes; goes on after Ctrl-C"
+	@echo "make torture [ARGS='--tenth']   kill, delay, double and reorder everything for an hour; goes on after Ctrl-C"
 	@echo "make wasm [ARGS=--check]        rebuild the WebAssembly modules of the kernels; needs clang 14"
 	@echo "make sanitize                   C tests and fuzz targets of the kernels under sanitizers; needs gcc and clang 14"
 	@echo "make fuzz-kernels [ARGS='--seconds 600 scrypt']  fuzz the kernels for longer"

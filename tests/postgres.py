@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
 
@@ -31,11 +31,32 @@ def programs() -> pathlib.Path | None:
 
 
 class Postgres:
-    """A running server; :meth:`new_database` makes an empty database in it."""
+    """A running server; :meth:`new_database` makes an empty database in it.
 
-    def __init__(self, port: int, user: str) -> None:
+    :param control: the command that starts and stops it, `starting` what else it needs to start.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        user: str,
+        control: Sequence[str | pathlib.Path],
+        starting: Sequence[str | pathlib.Path],
+    ) -> None:
         self.port = port
         self.user = user
+        self._control = control
+        self._starting = starting
+
+    def start(self) -> None:
+        self._run(*self._starting, "start")
+
+    def stop(self) -> None:
+        """End every session and stop, at once."""
+        self._run("-m", "immediate", "stop")
+
+    def _run(self, *words: str | pathlib.Path) -> None:
+        subprocess.run([*self._control, *words], check=True, stdout=subprocess.DEVNULL, cwd="/")
 
     def url(self, database: str, scheme: str = "postgresql+psycopg") -> str:
         return f"{scheme}://{self.user}@127.0.0.1:{self.port}/{database}"
@@ -80,18 +101,12 @@ def running(bin_dir: pathlib.Path) -> Iterator[Postgres]:
         )
         options = f"-c port={port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c max_connections=200"
         control = [*prefix, bin_dir / "pg_ctl", "-D", data, "-w", "-t", "60"]
-        subprocess.run(
-            [*control, "-l", folder / "log", "-o", options, "start"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            cwd="/",
-        )
+        server = Postgres(port, user, control, ["-l", folder / "log", "-o", options])
+        server.start()
         try:
-            yield Postgres(port, user)
+            yield server
         finally:
-            subprocess.run(
-                [*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL, cwd="/"
-            )
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

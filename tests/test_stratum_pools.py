@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import typing as t
 from collections.abc import AsyncIterator, Callable, Coroutine
 
@@ -11,8 +12,9 @@ import pytest
 from scripted_pool import ScriptedPool
 
 from flask_ticketminer.work.stratum.connection import Connection, Endpoint, Patience
-from flask_ticketminer.work.stratum.dialects import BitcoinDialect, Worker
-from flask_ticketminer.work.stratum.pools import Backoff, Pool, Pools
+from flask_ticketminer.work.stratum.dialects import BitcoinDialect, Solution, Worker
+from flask_ticketminer.work.stratum.errors import Disconnected
+from flask_ticketminer.work.stratum.pools import MOST_WISHES, Backoff, Pool, Pools
 
 QUICK = Backoff(first=0.01, most=0.04)
 
@@ -128,6 +130,44 @@ def test_a_pool_that_sends_us_in_circles_is_left() -> None:
             async with talker.running():
                 await talker.held(1)
             assert (len(circle.talks), len(good.talks)) == (1, 1)
+
+    run(test)
+
+
+def test_a_pool_that_sends_us_away_from_every_session_is_left() -> None:
+    async def test() -> None:
+        async with ScriptedPool() as restless, ScriptedPool() as good:
+
+            async def away(talk: t.Any) -> None:
+                await asyncio.sleep(0.05)
+                await talk.say("client.reconnect")
+
+            restless.greeting = away
+            talker = Talker(restless.port, good.port)
+            async with talker.running():
+                await talker.held(1)
+            assert (len(restless.talks), len(good.talks)) == (MOST_WISHES + 1, 1)
+
+    run(test)
+
+
+def test_a_pool_that_answers_no_shares_is_left_however_long_its_session_was() -> None:
+    async def test() -> None:
+        async with ScriptedPool() as mute, ScriptedPool() as good:
+            del mute.answers["mining.submit"]
+            talker = Talker(mute.port, good.port)
+            hours = itertools.count(0, 3600)
+            talker.pools._monotonic = lambda: next(hours)
+            talker.pools._patience = Patience(connect=5, answer=1, silence=60)
+            async with talker.running():
+                connection = await talker.held(1)
+                assert connection.dialect.job is not None
+                with pytest.raises(Disconnected):
+                    await connection.submit(
+                        connection.dialect.job, Solution("00000000", "00000000", "5f000000")
+                    )
+                await talker.held(2)
+            assert (len(mute.talks), len(good.talks)) == (1, 1)
 
     run(test)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import postgres
 import torture_race
 import torture_siege
+from torture_bridge import BridgeSiege, BridgeWorld
 from torture_copies import Copies
 from torture_moments import MOMENTS
 from torture_proxy import Proxy, names
@@ -20,6 +21,8 @@ from torture_siege import Siege
 from torture_spenders import Spenders
 from torture_tally import Tally
 from torture_world import World
+
+from flask_ticketminer.work.outbox import ACCEPTED, BLOCK, UNKNOWN
 
 PARTS: t.Mapping[tuple[str, str], int] = {
     ("exactly-once", "sqlite"): 1000,
@@ -31,6 +34,8 @@ PARTS: t.Mapping[tuple[str, str], int] = {
     ("database-cut", "postgresql"): 200,
     ("wallet-copies", "sqlite"): 100,
     ("wallet-copies", "postgresql"): 100,
+    ("bridge-kill", "sqlite"): 100,
+    ("bridge-kill", "postgresql"): 100,
 }
 """Rounds of a full run, by scenario and database."""
 BATCH: t.Mapping[str, int] = {
@@ -39,6 +44,7 @@ BATCH: t.Mapping[str, int] = {
     "client-kill": 20,
     "database-cut": 20,
     "wallet-copies": 50,
+    "bridge-kill": 50,
 }
 
 Progress = Callable[[int], None]
@@ -80,10 +86,9 @@ def play(
     own_seed = f"{seed} {scenario} {kind} {first}"
     began = time.monotonic()
     tally = Tally()
-    run = _race if scenario == "exactly-once" else _siege
-    with _world(scenario, kind, own_seed, folder, server) as (world, proxy):
+    with _played(scenario, kind, own_seed, rounds, folder, server, tally) as (world, problems_of_rounds):
         try:
-            for problems in run(scenario, world, proxy, own_seed, rounds, tally):
+            for problems in problems_of_rounds:
                 if problems:
                     raise Broken(first + tally.rounds - 1, problems, tally)
                 progress(tally.rounds)
@@ -105,12 +110,34 @@ def play(
 def gaps(part: tuple[str, str], tally: Tally) -> list[str]:
     """Return the moments that were never met in a part of a hundred rounds and more: what was not tried is not proven."""
     scenario, kind = part
-    if tally.rounds < 100 or scenario not in ("server-kill", "database-cut"):
+    if tally.rounds < 100 or scenario not in ("server-kill", "database-cut", "bridge-kill"):
         return []
+    if scenario == "bridge-kill":
+        return [name for name in ("sending/some", "unanswered/some") if not tally.moments[name]]
     wanted = names(torture_siege.TRANSACTIONS)
     if scenario == "server-kill":
         wanted = [name for name in MOMENTS if kind != "sqlite" or not name.endswith("/committed")]
     return [name for name in wanted if not tally.moments[name]]
+
+
+@contextlib.contextmanager
+def _played(
+    scenario: str,
+    kind: str,
+    seed: str,
+    rounds: int,
+    folder: pathlib.Path,
+    server: postgres.Postgres | None,
+    tally: Tally,
+) -> Iterator[tuple[World | BridgeWorld, Iterator[list[str]]]]:
+    """Make the site of a batch, and lend it with what its rounds find wrong, one after another."""
+    if scenario == "bridge-kill":
+        with contextlib.closing(BridgeWorld(folder, kind, server, seed=seed)) as bridged:
+            yield bridged, _bridge(bridged, rounds, tally)
+        return
+    run = _race if scenario == "exactly-once" else _siege
+    with _world(scenario, kind, seed, folder, server) as (world, proxy):
+        yield world, run(scenario, world, proxy, seed, rounds, tally)
 
 
 @contextlib.contextmanager
@@ -189,3 +216,21 @@ def _siege(
             tally.lost += last.lost
             tally.doubled += last.doubled
             yield last.problems
+
+
+def _bridge(world: BridgeWorld, rounds: int, tally: Tally) -> Iterator[list[str]]:
+    with contextlib.closing(BridgeSiege(world)) as siege:
+        for _ in range(rounds):
+            problems = siege.round()
+            tally.rounds += 1
+            tally.audits += 1
+            tally.doubled += len(world.pool.twice)
+            yield problems
+        problems = siege.finish()
+        tally.lost += siege.lost
+        tally.requests += len(world.pool.shares)
+        tally.winners += siege.fates[ACCEPTED] + siege.fates[BLOCK]
+        tally.interrupted += siege.fates[UNKNOWN]
+        tally.causes.update(siege.fates)
+        tally.moments.update(siege.moments)
+        yield problems

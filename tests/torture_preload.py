@@ -10,6 +10,7 @@ import psycopg
 import sqlalchemy.dialects.postgresql
 import sqlalchemy.dialects.sqlite
 import torture_app
+import torture_bridge
 import torture_spenders
 import torture_visitors
 
@@ -19,6 +20,7 @@ __all__ = [
     "psycopg",
     "sqlalchemy",
     "torture_app",
+    "torture_bridge",
     "torture_spenders",
     "torture_visitors",
 ]

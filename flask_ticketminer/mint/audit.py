@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, func, select
 from flask_ticketminer.database import Database
 from flask_ticketminer.mint.orders import RESERVED
 from flask_ticketminer.tables import COUNTERS, Tables
+from flask_ticketminer.work.outbox import FATES, PENDING, SENDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ def audit(database: Database) -> AuditReport:
 
     Comparisons: for each key, issued and spent rows (without those that reserved payments hold) equal their counters, and spent ≤
     issued; over the site, value spent = paid + change, value exchanged in = out, value issued for shares = value of accepted
-    undonated shares, funds = donations; each payment's inputs = price + change; reserved payments hold exactly their tickets.
+    undonated shares, funds = donations; each payment's inputs = price + change; reserved payments hold exactly their tickets; for each
+    coin, shares forwarded = shares on their way + shares whose fate is known.
 
     :raises DatabaseBusy: the database did not answer in time.
     """
@@ -71,6 +73,7 @@ def _lines(connection: Connection, tables: Tables) -> t.Iterator[AuditLine]:
     yield AuditLine("keys that rows name but that are not there", 0, len(named - values.keys()))
     yield from _site_lines(connection, tables, values, counted)
     yield from _payment_lines(connection, tables, values)
+    yield from _coin_lines(connection, tables)
 
 
 def _site_lines(
@@ -121,6 +124,24 @@ def _payment_lines(
     ):
         found = sum(values.get(key_id, 0) * count for key_id, count in _rows(connection, table).items())
         yield AuditLine(name, int(expected), found)
+
+
+def _coin_lines(connection: Connection, tables: Tables) -> t.Iterator[AuditLine]:
+    share, total = tables.upstream_share, tables.coin_total
+    waiting = _map(
+        connection,
+        select(share.c.coin, func.count())
+        .where(share.c.state.in_((PENDING, SENDING)))
+        .group_by(share.c.coin),
+    )
+    counted: dict[str, dict[str, int]] = {coin: {} for coin in waiting}
+    sums = select(total.c.coin, total.c.name, func.sum(total.c.total)).group_by(total.c.coin, total.c.name)
+    for coin, name, number in connection.execute(sums):
+        counted.setdefault(coin, {})[name] = int(number)
+    for coin, totals in sorted(counted.items()):
+        ended = sum(totals.get(fate, 0) for fate in FATES)
+        found = waiting.get(coin, 0) + ended
+        yield AuditLine(f"coin {coin}: shares forwarded", totals.get("forwarded", 0), found)
 
 
 def _rows(connection: Connection, table: Table) -> dict[bytes, int]:

@@ -10,6 +10,11 @@ A share enters the outbox in the transaction that pays it::
 
 ``sending`` is written down before the share is. What was sending when a bridge died is unknown for a pool, which would count it
 twice, and is sent again to a node, which would not.
+
+A bridge that was stopped for longer than its lease does not know that another has taken over. All that it marks or gives up it does in
+transactions that hold the lease; and right before each write it looks whether its lease can have ended. What is left is the moment between
+that look and the write, and what the network has already: a pool knows nothing of leases. A share that reaches it so is unknown here, and
+nobody else sends it.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ from __future__ import annotations
 import json
 import typing as t
 from collections import Counter as Tally
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
@@ -105,13 +110,16 @@ class Fate:
 class Outbox:
     """The bridge's side of the outbox of one coin.
 
-    :param fence: returns the number of the bridge's lease; a row that a later bridge has taken is left to it.
+    :param hold: called in a transaction, keeps the bridge's lease until its end, or raises.
     """
 
-    def __init__(self, database: Database, clock: Clock, coin: str) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, coin: str, hold: Callable[[Connection], None]
+    ) -> None:
         self._database = database
         self._clock = clock
         self._coin = coin
+        self._hold = hold
         self._table = database.tables.upstream_share
         self._counters = Counters(database, Statements(database.tables))
 
@@ -126,15 +134,15 @@ class Outbox:
         table = self._table
         waiting = and_(table.c.coin == self._coin, table.c.state == PENDING, table.c.talk == session)
         if held is not None:
-            again = update(table).where(
-                table.c.state == SENDING, table.c.fence == fence, table.c.share_id.not_in(list(held))
-            )
-            self._database.transaction(lambda connection: connection.execute(again.values(state=PENDING)))
+            ours = and_(table.c.coin == self._coin, table.c.state == SENDING, table.c.fence == fence)
+            again = update(table).where(ours, table.c.share_id.not_in(list(held))).values(state=PENDING)
+            self._database.transaction(lambda connection: connection.execute(again))
         wanted = select(table).where(waiting).order_by(table.c.created).limit(most)
         if not (rows := self._database.read(lambda connection: connection.execute(wanted).all())):
             return []
 
         def work(connection: Connection) -> list[Parcel]:
+            self._hold(connection)
             mark = (
                 update(table)
                 .where(table.c.share_id == bindparam("at"), table.c.state == PENDING)
@@ -175,7 +183,12 @@ class Outbox:
         left = and_(table.c.coin == self._coin, table.c.state == SENDING, table.c.fence < fence)
         if repeatable:
             again = update(table).where(left).values(state=PENDING)
-            return self._database.transaction(lambda connection: connection.execute(again).rowcount)
+
+            def work(connection: Connection) -> int:
+                self._hold(connection)
+                return connection.execute(again).rowcount
+
+            return self._database.transaction(work)
         return self._end_all(left, Fate(UNKNOWN, DIED))
 
     def end_others(self, session: str) -> int:
@@ -201,10 +214,15 @@ class Outbox:
     def _end_all(self, which: t.Any, fate: Fate) -> int:
         ended = 0
         while found := self._ids(which):
-            ended += self._end([(share_id, fate) for share_id in found], which)
+            ended += self._end([(share_id, fate) for share_id in found], which, self._hold)
         return ended
 
-    def _end(self, fates: Sequence[tuple[bytes, Fate]], which: t.Any) -> int:
+    def _end(
+        self,
+        fates: Sequence[tuple[bytes, Fate]],
+        which: t.Any,
+        first: Callable[[Connection], None] = lambda _: None,
+    ) -> int:
         """Give each share its fate if it is one of `which` still, and count exactly those; return how many there were."""
         table, now = self._table, self._clock.now()
         statement = (
@@ -214,6 +232,7 @@ class Outbox:
         )
 
         def work(connection: Connection) -> int | None:
+            first(connection)
             rows = [
                 {"at": share_id, "new_state": fate.state, "new_reason": fate.reason[:_MAX_REASON]}
                 for share_id, fate in fates
@@ -228,7 +247,7 @@ class Outbox:
         try:
             return self._counters.transaction(self._deltas(fates), work) or 0
         except _Divided:
-            return sum(self._end([fate], which) for fate in fates)
+            return sum(self._end([fate], which, first) for fate in fates)
 
     def _deltas(self, fates: Sequence[tuple[bytes, Fate]]) -> dict[Counter, int]:
         deltas: Tally[Counter] = Tally()

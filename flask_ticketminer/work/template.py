@@ -19,7 +19,7 @@ class Template:
     :ivar session: of the bridge's talk with upstream; shares of a session that has ended are stale.
     :ivar tip: changes when upstream voids what it asked for before.
     :ivar effort: expected hashes a ticket.
-    :ivar first: the first number that is leased: a session counts on from template to template, for a pool may send the same work
+    :ivar first: the first number that is leased: counting goes on from template to template, for a pool may send the same work
         under another name.
     """
 

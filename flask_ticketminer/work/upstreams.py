@@ -6,6 +6,8 @@ Every write names the lease's fencing number, so that a bridge that has lost its
 from __future__ import annotations
 
 import contextlib
+import sys
+import time
 import typing as t
 
 from sqlalchemy import (
@@ -14,6 +16,7 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
+    func,
     insert,
     or_,
     select,
@@ -34,6 +37,15 @@ WAITING, CONNECTING, WORKING = "waiting", "connecting", "working"
 """What a bridge is doing: waiting for another's lease to end, for upstream, or having work."""
 _MAX_DETAIL = 255
 _MARGIN = 1 << 20
+_SKEW = 1
+"""Seconds by which two bridges may differ about the time: each reads the database's clock to the second."""
+
+
+def elapsed() -> float:
+    """Return seconds that also pass while this process, or the machine, is stopped."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 class LeaseLost(TicketMinerError):
@@ -56,10 +68,16 @@ class Upstream:
         self.holder = holder[:64]
         self.seconds = seconds
         self.fence = 0
+        self._held_until = float("-inf")
+
+    @property
+    def is_held(self) -> bool:
+        """Whether no other bridge can have the lease at this moment, however long this process was stopped before."""
+        return elapsed() < self._held_until
 
     def acquire(self) -> str | None:
         """Take the lease if nobody has it; return None then, else who has."""
-        row, now = self._row, self._clock.now()
+        row, began, now = self._row, elapsed(), self._clock.now()
         found = self._database.read(
             lambda connection: connection.execute(select(row).where(row.c.coin == self.coin)).first()
         )
@@ -71,9 +89,9 @@ class Upstream:
                 self._database.transaction(lambda connection: connection.execute(insert(row), first) and None)
             except IntegrityError:
                 return "another bridge"
-            self.fence = 1
+            self.fence, self._held_until = 1, began + self.seconds
             return None
-        if found.lease_until >= now:
+        if found.lease_until + _SKEW >= now:
             return str(found.holder)
         fence = found.fence + 1
         take = (
@@ -85,7 +103,7 @@ class Upstream:
         )
         if self._database.transaction(lambda connection: connection.execute(take).rowcount) != 1:
             return "another bridge"
-        self.fence = fence
+        self.fence, self._held_until = fence, began + self.seconds
         return None
 
     def renew(self) -> None:
@@ -93,9 +111,20 @@ class Upstream:
 
         :raises LeaseLost: it is another's.
         """
+        began = elapsed()
         self._database.transaction(
             lambda connection: self._change(connection, lease_until=self._clock.now() + self.seconds)
         )
+        self._held_until = began + self.seconds
+
+    def hold(self, connection: Connection) -> None:
+        """Keep the lease from changing hands until the transaction ends.
+
+        :raises LeaseLost: it has.
+        """
+        fence = select(self._row.c.fence).where(self._row.c.coin == self.coin).with_for_update()
+        if connection.execute(fence).scalar() != self.fence:
+            raise self._lost()
 
     def release(self) -> None:
         """End the lease now, so that the next bridge need not wait."""
@@ -160,14 +189,16 @@ class Upstream:
         self._database.transaction(work)
 
     def _following(self, connection: Connection, template: Template) -> int:
-        """Return the first number of `template`, behind all that its session has leased and processes may lease at this moment."""
+        """Return the first number of `template`, behind all that were leased and that processes may lease at this moment.
+
+        Of a new session too: a pool that gives it the same work and the same extranonce1 would have it searched twice.
+        """
         table, row, most = self._templates, self._row, capacity(template.job)
-        before = and_(
-            row.c.coin == self.coin,
-            row.c.template_id == table.c.template_id,
-            table.c.talk == template.session,
-        )
+        before = and_(row.c.coin == self.coin, row.c.template_id == table.c.template_id)
         last = connection.execute(select(table.c.next_counter).where(before)).scalar()
+        if last is None:
+            kept = select(func.max(table.c.next_counter)).where(table.c.coin == self.coin)
+            last = connection.execute(kept).scalar()
         return 0 if last is None else (last + min(_MARGIN, most // 16)) % most
 
     def body(self, template_id: bytes) -> tuple[Template, bytes] | None:
@@ -205,6 +236,10 @@ class Upstream:
     def _change(self, connection: Connection, **values: t.Any) -> None:
         ours = and_(self._row.c.coin == self.coin, self._row.c.fence == self.fence)
         if connection.execute(update(self._row).where(ours).values(**values)).rowcount != 1:
-            raise LeaseLost(
-                f"Another bridge talks to the upstream of {self.coin} now; this one was away for too long."
-            )
+            raise self._lost()
+
+    def _lost(self) -> LeaseLost:
+        self._held_until = float("-inf")
+        return LeaseLost(
+            f"Another bridge talks to the upstream of {self.coin} now; this one was away for too long."
+        )

@@ -74,8 +74,12 @@ class PoolTalk(Talk):
             raise ended
 
     async def sweep(self) -> None:
-        live = self._connection.session if self._connection is not None and self._connection.is_open else ""
-        await self.store(lambda: self.outbox.end_others(live))
+        await self.store(lambda: self.outbox.end_others(self._live()))
+
+    def _live(self) -> str:
+        """Return the session that shares can be sent in; empty where there is none."""
+        connection = self._connection
+        return connection.session if connection is not None and connection.is_open else ""
 
     async def send(self, parcel: Parcel) -> Fate | None:
         job, connection = self._jobs.get(parcel.template_id), self._connection

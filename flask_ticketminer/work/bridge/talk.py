@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -66,7 +67,7 @@ class Talk(abc.ABC):
         self.upstream = Upstream(
             parts.database, parts.clock, coin.name, holder=parts.holder, seconds=parts.lease
         )
-        self.outbox = Outbox(parts.database, parts.clock, coin.name)
+        self.outbox = Outbox(parts.database, parts.clock, coin.name, self.upstream.hold)
         self.stopping = asyncio.Event()
         self._fates: dict[bytes, Fate] = {}
         self._back: set[bytes] = set()
@@ -85,7 +86,8 @@ class Talk(abc.ABC):
             except* LeaseLost as lost:
                 log.warning("%s", first(lost))
             else:
-                await self.store(self.upstream.release)
+                with contextlib.suppress(LeaseLost):
+                    await self.store(self.upstream.release)
 
     @abc.abstractmethod
     async def talk(self) -> None:
@@ -96,7 +98,10 @@ class Talk(abc.ABC):
 
     @abc.abstractmethod
     async def send(self, parcel: Parcel) -> Fate | None:
-        """Send a share; return its fate, or None when it is to wait."""
+        """Send a share; return its fate, or None when it is to wait.
+
+        Where :attr:`repeatable` is false, it is written before anything is awaited.
+        """
 
     @abc.abstractmethod
     async def sweep(self) -> None:
@@ -121,7 +126,8 @@ class Talk(abc.ABC):
         fence = self.upstream.fence
         while goes_on():
             room = IN_FLIGHT - len(under_way)
-            parcels = await self._take(session, room, under_way.values()) if room else []
+            ready = room and self.upstream.is_held
+            parcels = await self._take(session, room, under_way.values()) if ready else []
             for parcel in parcels:
                 under_way[asyncio.create_task(self._sent(parcel))] = parcel.share_id
             done, _ = await asyncio.wait(under_way, timeout=LOOK) if under_way else (set(), None)
@@ -158,7 +164,8 @@ class Talk(abc.ABC):
         return taken
 
     async def _sent(self, parcel: Parcel) -> None:
-        fate = await self.send(parcel)
+        # Nothing is awaited between this look and the write.
+        fate = await self.send(parcel) if self.upstream.is_held else None
         if fate is None:
             self._back.add(parcel.share_id)
         else:
@@ -181,11 +188,15 @@ class Talk(abc.ABC):
             await self.pause(min(1.0, self.parts.lease / 2))
             return False
         fence = self.upstream.fence
-        left = await self.store(lambda: self.outbox.recover(fence, repeatable=self.repeatable))
-        if left:
-            fate = "is sent again" if self.repeatable else "stays unknown"
-            log.warning("%s: what an earlier bridge was sending %s: %d.", self.coin.name, fate, left)
-        await self.store(lambda: self.upstream.tell(CONNECTING))
+        try:
+            left = await self.store(lambda: self.outbox.recover(fence, repeatable=self.repeatable))
+            if left:
+                fate = "is sent again" if self.repeatable else "stays unknown"
+                log.warning("%s: what an earlier bridge was sending %s: %d.", self.coin.name, fate, left)
+            await self.store(lambda: self.upstream.tell(CONNECTING))
+        except LeaseLost as lost:
+            log.warning("%s", lost)
+            return False
         return True
 
     async def pause(self, seconds: float) -> None:
@@ -203,7 +214,9 @@ class Talk(abc.ABC):
             await self.store(self.upstream.renew)
             await self.sweep()
             if time.monotonic() - tidied >= _TIDY:
-                tidied = time.monotonic()
+                tidied, fence = time.monotonic(), self.upstream.fence
+                # Among several servers that take writes, an earlier bridge's mark may come after the lease has changed hands.
+                await self.store(lambda: self.outbox.recover(fence, repeatable=self.repeatable))  # noqa: B023
                 await self.store(lambda: self.upstream.prune(self.parts.job_life))
                 await self.store(lambda: self.outbox.prune(self.parts.clock.now() - self.parts.kept))
             await asyncio.sleep(self.parts.lease / 3)

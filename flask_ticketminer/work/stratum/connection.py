@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from flask_ticketminer.work.stratum.dialects import Ask, Dialect, Solution, UpstreamJob
-from flask_ticketminer.work.stratum.errors import Disconnected, Misbehaved, NotSent, Refused
+from flask_ticketminer.work.stratum.errors import Disconnected, Misbehaved, Mute, NotSent, Refused
 from flask_ticketminer.work.stratum.messages import MAX_LINE, Call, Reply, decode, encode, line, printable
 
 log = logging.getLogger(__name__)
 
 MAX_UNANSWERED = 4096
 """Shares that may wait for an answer; a pool that answers none is hung up on."""
+MAX_MESSAGES = 20
+"""Words of a pool to its miners that are logged in a session."""
 _UNKNOWN_METHOD = -3
 
 
@@ -76,7 +78,7 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._patience = patience
-        self._last_id = 0
+        self._last_id = self._heard = 0
         self._waiting: dict[int, tuple[Ask, asyncio.Future[t.Any]]] = {}
         self._news = asyncio.Event()
         self._clean = True
@@ -128,10 +130,10 @@ class Connection:
         """Whether the session goes on."""
         return self._ended is None
 
-    def hang_up(self, reason: str) -> None:
-        """End the session; :meth:`run` raises Disconnected with `reason`."""
+    def hang_up(self, reason: str, kind: type[Disconnected] = Disconnected) -> None:
+        """End the session; :meth:`run` raises `kind` with `reason`."""
         if self._ended is None:
-            self._ended = Disconnected(reason)
+            self._ended = kind(reason)
             self._writer.transport.abort()
 
     async def next_job(self) -> tuple[UpstreamJob, bool]:
@@ -159,7 +161,7 @@ class Connection:
             answer = await self._ask(self.dialect.submission(job, solution))
         except TimeoutError as error:
             # What it does not judge it does not pay: another pool, or a new session, may.
-            self.hang_up("The pool has not answered a share.")
+            self.hang_up("The pool has not answered a share.", Mute)
             raise Disconnected("The pool has not answered a share.") from error
         if answer is not True and answer not in ("OK", "ok"):
             raise Refused("The pool answered neither yes nor why not.")
@@ -188,7 +190,7 @@ class Connection:
 
     async def _ask(self, ask: Ask) -> t.Any:
         if len(self._waiting) >= MAX_UNANSWERED:
-            self.hang_up("The pool answers no more.")
+            self.hang_up("The pool answers no more.", Mute)
         if self._ended is not None:
             raise NotSent("The session with the pool has ended.") from self._ended
         self._last_id += 1
@@ -203,9 +205,13 @@ class Connection:
             self._waiting.pop(number, None)
 
     async def _send(self, text: bytes) -> None:
+        self._writer.write(text)
         try:
-            self._writer.write(text)
-            await self._writer.drain()
+            async with asyncio.timeout(self._patience.answer):
+                await self._writer.drain()
+        except TimeoutError as error:
+            self.hang_up("The pool does not read what it is sent.", Mute)
+            raise Disconnected("The pool does not read what it is sent.") from error
         except OSError as error:
             raise Disconnected(f"The pool hung up: {printable(error)}") from error
 
@@ -222,6 +228,7 @@ class Connection:
                 raise Disconnected("The pool hung up.") from error
             if text.strip():
                 await self._take(decode(text))
+                await asyncio.sleep(0)  # a burst takes turns with all else
 
     async def _take(self, message: Call | Reply) -> None:
         if isinstance(message, Reply):
@@ -231,7 +238,9 @@ class Connection:
         elif message.method == "client.get_version":
             await self._send(line({"id": message.id, "result": self.dialect.agent, "error": None}))
         elif message.method == "client.show_message":
-            log.warning("The pool says: %s", printable((message.params or [""])[0]))
+            self._heard += 1
+            if self._heard <= MAX_MESSAGES:
+                log.warning("The pool says: %s", printable((message.params or [""])[0]))
         elif self.dialect.call(message):
             self._tell()
         elif message.id is not None and not message.method.startswith("mining."):

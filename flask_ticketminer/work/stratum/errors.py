@@ -5,7 +5,8 @@
     TicketMinerError
     └── UpstreamError            the pool or node; what was to be sent is kept
         ├── Disconnected         it hung up, or was silent for too long
-        │   └── NotSent          before a share was written
+        │   ├── NotSent          before a share was written
+        │   └── Mute             it answers no shares
         ├── Misbehaved           it sent what the protocol does not have; the connection is closed
         │   └── BadJob           a job that cannot be hashed
         └── Refused              it answered with an error: to a share, or to the worker's name
@@ -26,6 +27,10 @@ class Disconnected(UpstreamError):
 
 class NotSent(Disconnected):
     """The session had ended before the share was written: the pool knows nothing of it."""
+
+
+class Mute(Disconnected):
+    """The pool gives work and does not answer shares, so what is computed for it is lost: another pool is better."""
 
 
 class Misbehaved(UpstreamError):

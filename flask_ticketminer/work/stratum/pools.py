@@ -14,12 +14,14 @@ from dataclasses import dataclass
 
 from flask_ticketminer.work.stratum.connection import Connection, Endpoint, Patience, Reconnect
 from flask_ticketminer.work.stratum.dialects import Dialect
-from flask_ticketminer.work.stratum.errors import UpstreamError
+from flask_ticketminer.work.stratum.errors import Mute, UpstreamError
 
 log = logging.getLogger(__name__)
 
 STEADY = 60.0
 """Seconds after which a session was one that works: what fails then begins a new count."""
+MOST_WISHES = 5
+"""How often in a row a pool's wish for another connection is followed after a session that was not steady."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Pools:
 
     async def _steady(self, pool: Pool) -> bool:
         """Hold sessions with `pool` for as long as it asks for new ones; return whether the last was steady."""
+        wishes = 0
         while True:
             began = self._monotonic()
             try:
@@ -94,12 +97,14 @@ class Pools:
                 log.info("%s asked for a new connection.", pool.endpoint)
                 port = wish.port or pool.endpoint.port
                 pool = dataclasses.replace(pool, endpoint=dataclasses.replace(pool.endpoint, port=port))
-                if self._monotonic() - began < self._backoff.first:
+                lasted = self._monotonic() - began
+                wishes = 0 if lasted >= STEADY else wishes + 1
+                if lasted < self._backoff.first or wishes > MOST_WISHES:
                     return False  # it would have us run in circles
                 await self._sleep(wish.wait)
             except UpstreamError as error:
                 log.warning("%s: %s", pool.endpoint, error)
-                return self._monotonic() - began >= STEADY
+                return not isinstance(error, Mute) and self._monotonic() - began >= STEADY
 
     async def _hold(self, pool: Pool) -> None:
         connection = await Connection.open(
