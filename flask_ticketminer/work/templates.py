@@ -38,14 +38,21 @@ class _Seen:
 class Templates(Shared):
     """What the bridge has published.
 
+    :param reread: seconds for which one look is good.
     :param monotonic: seconds that only move forward.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, *, monotonic: t.Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        reread: float = REREAD,
+        monotonic: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._clock = clock
+        self._reread = reread
         self._monotonic = monotonic
         super().__init__()
 
@@ -106,9 +113,9 @@ class Templates(Shared):
                 return first, end
 
     def _look(self) -> _Seen:
-        if self._monotonic() - self._seen.at >= REREAD:
+        if self._monotonic() - self._seen.at >= self._reread:
             with self._lock:
-                if self._monotonic() - self._seen.at >= REREAD:
+                if self._monotonic() - self._seen.at >= self._reread:
                     self._seen = self._database.read(self._read)
         return self._seen
 
