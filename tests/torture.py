@@ -28,6 +28,7 @@ GUESSED = {
     "client-kill": 1.1,
     "database-cut": 1.1,
     "wallet-copies": 1.0,
+    "jobs": 1.0,
 }
 """Seconds a round, until they were measured."""
 EVERY = 10.0
