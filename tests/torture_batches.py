@@ -117,7 +117,7 @@ def _jobs(folder: pathlib.Path, server: postgres.Postgres | None, rounds: int) -
     each = -(-rounds * torture_jobs.JOBS // torture_jobs.PROCESSES)
     cuts = shop.hand_out(torture_jobs.Wish(each))
     doubled = torture_jobs.doubled(cuts)
-    shop.site.database.dispose()
+    shop.close()
     tally = Tally(rounds=rounds, requests=len(cuts), winners=len(cuts) - doubled, doubled=doubled)
     tally.seconds = time.monotonic() - began
     if doubled:

@@ -59,6 +59,7 @@ class Workshop:
         folder.mkdir(exist_ok=True)
         self.folder, self.url = folder, url
         self.site = site_at(folder, url)
+        self.close = self.site.database.dispose
         self._upstream = Upstream(self.site.database, self.site.clock, COIN, holder="test", seconds=600)
         assert self._upstream.acquire() is None
 

@@ -20,7 +20,7 @@ from flask_ticketminer.work.bridge.http import HEADER_LIMIT, Exchange, Refusal
 from flask_ticketminer.work.source import NO_WORK_RETRY
 from flask_ticketminer.work.templates import REREAD
 
-LOOK = 0.1
+LOOK = 0.05
 """Seconds between two looks at the database."""
 HEARTBEAT = 15.0
 """Seconds between two comments, which show proxies and miners that the stream lives."""
