@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import inpage, kernels, server, visit
+from benchmarks import inpage, kernels, server, tips, visit
 
-BENCHMARKS = {"kernels": kernels.main, "page": inpage.main, "server": server.main, "visit": visit.main}
+BENCHMARKS = {
+    "kernels": kernels.main,
+    "page": inpage.main,
+    "server": server.main,
+    "tips": tips.main,
+    "visit": visit.main,
+}
 
 
 def main() -> int:

@@ -55,6 +55,7 @@ _PUBLISHED_SECRETS = frozenset(
 )
 """Long enough, but printed in Flask's documentation or in the tutorials that everybody copies from."""
 _FUND = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_TIP_EVENTS = re.compile(r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/{}-]*")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
@@ -86,6 +87,7 @@ class Settings:
     bridge_lease: int
     coins: t.Mapping[str, Coin]
     coin: str | None
+    tip_events: str | None
     challenge_life: int
     lease: int
     replay_kept: int
@@ -197,6 +199,7 @@ def read_settings(app: Flask) -> Settings:
         bridge_lease=read.integer("BRIDGE_LEASE", 10, 1, 600),
         coins=coins,
         coin=read.coin(coins),
+        tip_events=read.tip_events(),
         challenge_life=read.integer("CHALLENGE_LIFE", 900, 10, 86400),
         lease=read.integer("LEASE", 120, 1, 3600),
         replay_kept=read.integer("REPLAY_KEPT", 86400, 86400, 366 * 86400),
@@ -320,6 +323,22 @@ class _Reader:
             )
             raise self.wrong("COIN", f"None for local work, or one of TICKETMINER_COINS ({names})")
         return t.cast("str | None", chosen)
+
+    def tip_events(self) -> str | None:
+        value = self.value("TIP_EVENTS", None)
+        if value is None:
+            return None
+        if (
+            isinstance(value, str)
+            and _TIP_EVENTS.fullmatch(value)
+            and value.count("{algorithm}") == 1
+            and not set("{}") & set(value.replace("{algorithm}", ""))
+            and len(value) <= 255
+        ):
+            return value
+        raise self.wrong(
+            "TIP_EVENTS", "None, or a path of this site such as '/ticketminer/tip/{algorithm}/events'"
+        )
 
     def effort(self) -> dict[str, int]:
         given = self.value("EFFORT", {})

@@ -62,6 +62,7 @@ class Mine:
         self.app = app
         self.site: Site = app.extensions["ticketminer"]
         self.visitor = Visitor(app)
+        self.bridge: Bridge | None = None
 
     @property
     def tables(self) -> t.Any:
@@ -132,10 +133,14 @@ class Mine:
 
 @contextlib.asynccontextmanager
 async def bridge_of(
-    mine: Mine, *, patience: Patience | None = None, backoff: Backoff | None = None
+    mine: Mine,
+    *,
+    patience: Patience | None = None,
+    backoff: Backoff | None = None,
+    listen: tuple[str, int] | None = None,
 ) -> AsyncIterator[Bridge]:
     """Let a bridge run for as long as the context lasts."""
-    bridge = Bridge(mine.site, list(mine.site.settings.coins.values()))
+    bridge = mine.bridge = Bridge(mine.site, list(mine.site.settings.coins.values()), listen=listen)
     for talk in bridge.talks:
         if isinstance(talk, PoolTalk):
             talk._patience = patience or Patience(connect=5, answer=5, silence=60)
@@ -149,14 +154,16 @@ async def bridge_of(
 
 
 @contextlib.asynccontextmanager
-async def mining(folder: pathlib.Path, *pools: ScriptedPool, **config: t.Any) -> AsyncIterator[Mine]:
-    """A site with a bridge to scripted pools."""
+async def mining(
+    folder: pathlib.Path, *pools: ScriptedPool, listen: tuple[str, int] | None = None, **config: t.Any
+) -> AsyncIterator[Mine]:
+    """A site with a bridge to scripted pools; `listen` is where its event stream is."""
     async with contextlib.AsyncExitStack() as stack:
         for pool in pools:
             await stack.enter_async_context(pool)
         entry = coin(pools=[pool_url(pool.port) for pool in pools])
         mine = Mine(mining_app(folder, **{"TICKETMINER_COINS": {COIN: entry}, **config}))
-        await stack.enter_async_context(bridge_of(mine))
+        await stack.enter_async_context(bridge_of(mine, listen=listen))
         try:
             yield mine
         finally:

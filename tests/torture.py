@@ -29,6 +29,7 @@ GUESSED = {
     "database-cut": 1.1,
     "wallet-copies": 1.0,
     "bridge-kill": 4.0,
+    "jobs": 1.0,
 }
 """Seconds a round, until they were measured."""
 EVERY = 10.0

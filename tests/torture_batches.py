@@ -10,6 +10,7 @@ import typing as t
 from collections.abc import Callable, Iterator
 
 import postgres
+import torture_jobs
 import torture_race
 import torture_siege
 from torture_bridge import BridgeSiege, BridgeWorld
@@ -36,6 +37,8 @@ PARTS: t.Mapping[tuple[str, str], int] = {
     ("wallet-copies", "postgresql"): 100,
     ("bridge-kill", "sqlite"): 100,
     ("bridge-kill", "postgresql"): 100,
+    ("jobs", "sqlite"): 100,
+    ("jobs", "postgresql"): 100,
 }
 """Rounds of a full run, by scenario and database."""
 BATCH: t.Mapping[str, int] = {
@@ -45,6 +48,7 @@ BATCH: t.Mapping[str, int] = {
     "database-cut": 20,
     "wallet-copies": 50,
     "bridge-kill": 50,
+    "jobs": 100,
 }
 
 Progress = Callable[[int], None]
@@ -83,6 +87,8 @@ def play(
     :raises Broken: it did not.
     """
     scenario, kind = part
+    if scenario == "jobs":
+        return _jobs(folder, server if kind == "postgresql" else None, rounds)
     own_seed = f"{seed} {scenario} {kind} {first}"
     began = time.monotonic()
     tally = Tally()
@@ -104,6 +110,23 @@ def play(
             raise Broken(first + tally.rounds, [traceback.format_exc()], tally) from error
         finally:
             tally.seconds = time.monotonic() - began
+    return tally
+
+
+def _jobs(folder: pathlib.Path, server: postgres.Postgres | None, rounds: int) -> Tally:
+    """Let all processes hand out the jobs of all rounds from one template."""
+    began = time.monotonic()
+    url = f"sqlite:///{folder}/ticketminer.sqlite" if server is None else server.new_database()
+    shop = torture_jobs.Workshop(folder, url)
+    shop.publish(torture_jobs.header_job())
+    each = -(-rounds * torture_jobs.JOBS // torture_jobs.PROCESSES)
+    cuts = shop.hand_out(torture_jobs.Wish(each))
+    doubled = torture_jobs.doubled(cuts)
+    shop.close()
+    tally = Tally(rounds=rounds, requests=len(cuts), winners=len(cuts) - doubled, doubled=doubled)
+    tally.seconds = time.monotonic() - began
+    if doubled:
+        raise Broken(rounds - 1, [f"{doubled} of {len(cuts)} jobs were handed out to two visitors"], tally)
     return tally
 
 

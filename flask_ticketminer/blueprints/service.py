@@ -79,6 +79,15 @@ def service_document(site: Site) -> dict[str, t.Any]:
             "spent": site.url("/keys/{key_id}/spent"),
             "openapi": site.url("/openapi.json"),
             "wallet": site.url("/wallet"),
-            **({"tip": site.url("/tip/{algorithm}")} if settings.offered_coins else {}),
+            **_tip_links(site),
         },
     }
+
+
+def _tip_links(site: Site) -> dict[str, str]:
+    """Return where miners hear that work is void; local work never is."""
+    settings = site.settings
+    if not settings.offered_coins:
+        return {}
+    links = {"tip": site.url("/tip/{algorithm}")}
+    return links if settings.tip_events is None else {**links, "tip_events": settings.tip_events}

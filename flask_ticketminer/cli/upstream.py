@@ -11,14 +11,21 @@ from flask.cli import with_appcontext
 
 from flask_ticketminer.errors import ConfigurationError
 from flask_ticketminer.site import current_site
+from flask_ticketminer.work.bridge.events import read_address
 from flask_ticketminer.work.bridge.service import Bridge
 
 
 @click.command("bridge")
 @click.option("--coin", "names", multiple=True, metavar="NAME", help="Only this coin; may be repeated.")
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    callback=lambda _, __, text: None if text is None else _address(text),
+    help="Also serve the tip as an event stream here. A port alone is one of 127.0.0.1.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
 @with_appcontext
-def bridge_command(names: tuple[str, ...], quiet: bool) -> None:
+def bridge_command(names: tuple[str, ...], listen: tuple[str, int] | None, quiet: bool) -> None:
     """Talk to the mining pools and coin nodes of TICKETMINER_COINS, for all processes of this site.
 
     Run one, beside the web server; a second waits until the first has gone. It ends on Ctrl-C or SIGTERM.
@@ -36,7 +43,14 @@ def bridge_command(names: tuple[str, ...], quiet: bool) -> None:
             param_hint="'--coin'",
         )
     _log(logging.WARNING if quiet else logging.INFO)
-    asyncio.run(Bridge(site, [coins[name] for name in names or coins]).serve())
+    asyncio.run(Bridge(site, [coins[name] for name in names or coins], listen=listen).serve())
+
+
+def _address(text: str) -> tuple[str, int]:
+    try:
+        return read_address(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from error
 
 
 def _log(level: int) -> None:

@@ -40,14 +40,21 @@ class _Seen:
 class Templates(Shared):
     """What the bridge has published.
 
+    :param reread: seconds for which one look is good.
     :param monotonic: seconds that only move forward.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, *, monotonic: t.Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        reread: float = REREAD,
+        monotonic: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._clock = clock
+        self._reread = reread
         self._monotonic = monotonic
         super().__init__()
 
@@ -109,8 +116,9 @@ class Templates(Shared):
             if connection.execute(taken).rowcount == 1:
                 return first, end
 
-    def _look(self, age: float = REREAD) -> _Seen:
-        """Return a look at the database that is at most `age` seconds old."""
+    def _look(self, age: float | None = None) -> _Seen:
+        """Return a look at the database that is at most `age` seconds old, or as old as looks may be."""
+        age = self._reread if age is None else age
         if self._monotonic() - self._seen.at >= age:
             with self._lock:
                 if self._monotonic() - self._seen.at >= age:

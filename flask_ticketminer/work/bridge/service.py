@@ -1,4 +1,4 @@
-"""The bridge of one site: a talk for each of its coins, in one process, until it is told to stop."""
+"""The bridge of one site: a talk for each of its coins, and the event stream, in one process, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ import socket
 from collections.abc import Sequence
 
 from flask_ticketminer.site import Site
+from flask_ticketminer.work.bridge.events import LOOK, Events, Tips
 from flask_ticketminer.work.bridge.node import NodeTalk
 from flask_ticketminer.work.bridge.pool import PoolTalk
 from flask_ticketminer.work.bridge.talk import Parts, Talk
 from flask_ticketminer.work.coins import Coin
+from flask_ticketminer.work.source import UpstreamSource
+from flask_ticketminer.work.templates import Templates
 
 
 class Bridge:
-    """Talks to the upstreams of `coins`. Opens nothing before :meth:`run`."""
+    """Talks to the upstreams of `coins`. Opens nothing before :meth:`run`.
 
-    def __init__(self, site: Site, coins: Sequence[Coin]) -> None:
+    :param listen: host and port of the event stream, which is there only where this is given.
+    """
+
+    def __init__(self, site: Site, coins: Sequence[Coin], *, listen: tuple[str, int] | None = None) -> None:
         settings = site.settings
         parts = Parts(
             database=site.database,
@@ -32,6 +38,8 @@ class Bridge:
         self.talks: list[Talk] = [
             PoolTalk(coin, parts) if coin.pools else NodeTalk(coin, parts) for coin in coins
         ]
+        self.events = None if listen is None else Events(_tips(site), listen)
+        self._stopping = asyncio.Event()
 
     async def serve(self) -> None:
         """Talk until SIGINT or SIGTERM."""
@@ -40,12 +48,27 @@ class Bridge:
         await self.run()
 
     async def run(self) -> None:
-        """Talk until :meth:`stop`."""
+        """Talk until :meth:`stop`.
+
+        :raises ConfigurationError: the address to listen at cannot be had.
+        """
+        if self.events is not None:
+            self.events.open()
         async with asyncio.TaskGroup() as tasks:
             for talk in self.talks:
                 tasks.create_task(talk.run())
+            if self.events is not None:
+                tasks.create_task(self.events.run(self._stopping))
 
     def stop(self) -> None:
         """End, once the shares that are on their way are answered or a few seconds have passed."""
+        self._stopping.set()
         for talk in self.talks:
             talk.stopping.set()
+
+
+def _tips(site: Site) -> Tips:
+    """Return the tips that the web processes answer with, looked at more often than they do."""
+    coins = site.settings.offered_coins
+    source = UpstreamSource(site.settings, coins, Templates(site.database, site.clock, reread=LOOK))
+    return Tips(source.tip, list(dict.fromkeys(coin.algorithm for coin in coins)))
