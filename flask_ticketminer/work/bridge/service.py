@@ -9,6 +9,7 @@ import socket
 from collections.abc import Sequence
 
 from flask_ticketminer.site import Site
+from flask_ticketminer.work.bridge.market import Market
 from flask_ticketminer.work.bridge.node import NodeTalk
 from flask_ticketminer.work.bridge.pool import PoolTalk
 from flask_ticketminer.work.bridge.talk import Parts, Talk
@@ -20,11 +21,13 @@ class Bridge:
 
     def __init__(self, site: Site, coins: Sequence[Coin]) -> None:
         settings = site.settings
+        holder = f"{socket.gethostname()[:40]}:{os.getpid()}"
+        self.market = Market(settings, site.database, site.clock, site.templates, holder=holder)
         parts = Parts(
             database=site.database,
             clock=site.clock,
-            effort=settings.effort.__getitem__,
-            holder=f"{socket.gethostname()[:40]}:{os.getpid()}",
+            effort=self.market.effort,
+            holder=holder,
             lease=settings.bridge_lease,
             job_life=settings.upstream_job_life,
             kept=settings.replay_kept,
@@ -42,10 +45,12 @@ class Bridge:
     async def run(self) -> None:
         """Talk until :meth:`stop`."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.market.run())
             for talk in self.talks:
                 tasks.create_task(talk.run())
 
     def stop(self) -> None:
         """End, once the shares that are on their way are answered or a few seconds have passed."""
+        self.market.stopping.set()
         for talk in self.talks:
             talk.stopping.set()
