@@ -8,6 +8,7 @@ from flask_ticketminer.cli.bridge import bridge_command
 from flask_ticketminer.cli.group import group
 from flask_ticketminer.cli.keys import keys
 from flask_ticketminer.cli.ledger import audit_command, prune_command, stats_command
+from flask_ticketminer.cli.pool import pool
 from flask_ticketminer.cli.setup import config_command, routes_command
 
 COMMANDS = (
@@ -18,6 +19,7 @@ COMMANDS = (
     audit_command,
     prune_command,
     bridge_command,
+    pool,
 )
 for command in COMMANDS:
     group.add_command(command)

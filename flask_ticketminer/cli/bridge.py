@@ -9,13 +9,13 @@ import sys
 import click
 from flask.cli import with_appcontext
 
-from flask_ticketminer.errors import ConfigurationError
+from flask_ticketminer.cli.upstream import chosen_coins, coin_option
 from flask_ticketminer.site import current_site
 from flask_ticketminer.work.bridge.service import Bridge
 
 
 @click.command("bridge")
-@click.option("--coin", "names", multiple=True, metavar="NAME", help="Only this coin; may be repeated.")
+@coin_option
 @click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
 @with_appcontext
 def bridge_command(names: tuple[str, ...], quiet: bool) -> None:
@@ -24,19 +24,9 @@ def bridge_command(names: tuple[str, ...], quiet: bool) -> None:
     Run one, beside the web server; a second waits until the first has gone. It ends on Ctrl-C or SIGTERM.
     """
     site = current_site()
-    coins = site.settings.coins
-    if not coins:
-        raise ConfigurationError(
-            "This site's work is local, so there is nothing to bridge. Name a pool or a node in TICKETMINER_COINS."
-        )
-    unknown = sorted(set(names) - set(coins))
-    if unknown:
-        raise click.BadParameter(
-            f"no such coin: {', '.join(unknown)}. TICKETMINER_COINS has {', '.join(coins)}.",
-            param_hint="'--coin'",
-        )
+    coins = chosen_coins(site, names)
     _log(logging.WARNING if quiet else logging.INFO)
-    asyncio.run(Bridge(site, [coins[name] for name in names or coins]).serve())
+    asyncio.run(Bridge(site, coins).serve())
 
 
 def _log(level: int) -> None:
