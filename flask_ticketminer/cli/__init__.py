@@ -10,6 +10,7 @@ from flask_ticketminer.cli.keys import keys
 from flask_ticketminer.cli.ledger import audit_command, prune_command, stats_command
 from flask_ticketminer.cli.pool import pool
 from flask_ticketminer.cli.setup import config_command, routes_command
+from flask_ticketminer.cli.upstream import upstream_command
 
 COMMANDS = (
     keys,
@@ -19,6 +20,7 @@ COMMANDS = (
     audit_command,
     prune_command,
     bridge_command,
+    upstream_command,
     pool,
 )
 for command in COMMANDS:

@@ -20,7 +20,7 @@ from flask_ticketminer.work.bridge.market import work_of
 from flask_ticketminer.work.coins import Coin
 from flask_ticketminer.work.difficulty import expected_hashes, target_difficulty
 from flask_ticketminer.work.extranonce import NTIME_AHEAD, capacity
-from flask_ticketminer.work.market import UNITS, share_warning
+from flask_ticketminer.work.market import coin_text, share_warning
 from flask_ticketminer.work.probe import PAGE_RATES, Sight, seconds_to, share_hashes, upstreams_of
 from flask_ticketminer.work.stratum.jobs import EthashJob, HeaderJob
 from flask_ticketminer.work.template import epoch_of
@@ -110,7 +110,7 @@ def _report(coin: Coin, sight: Sight, effort: int) -> dict[str, t.Any]:
         report["block"] = {
             "difficulty": f"{target_difficulty('sha256d', job.block_target):f}",
             "hashes": needed,
-            "reward": None if work is None else f"{_coins(work.reward)}",
+            "reward": None if work is None else coin_text(work.reward),
         }
         found["block_seconds"] = seconds_to(needed, coin.algorithm, VISITORS)
     report["expected"] = {"hash_rate": PAGE_RATES[coin.algorithm] * VISITORS, **found}
@@ -219,12 +219,6 @@ def _compared(report: dict[str, t.Any]) -> str:
     else:
         times = f"a ticket is {_count(round(1 / ratio) if ratio <= Fraction(1, 10) else float(1 / ratio))} times that"
     return f"{_count(hashes)} hashes: {times}"
-
-
-def _coins(units: int) -> str:
-    whole, rest = divmod(units, UNITS)
-    digits = f"{rest:08d}".rstrip("0")
-    return f"{whole:,}.{digits}" if digits else f"{whole:,}"
 
 
 def _count(number: float) -> str:

@@ -25,6 +25,7 @@ from flask_ticketminer.work.stratum.errors import Disconnected, Misbehaved, NotS
 from flask_ticketminer.work.stratum.jobs import EthashJob
 from flask_ticketminer.work.stratum.pools import Backoff, Pool, Pools
 from flask_ticketminer.work.template import Template, epoch_of
+from flask_ticketminer.work.upstreams import CONNECTING
 from miner.pow import PowError, ethash
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,9 @@ class PoolTalk(Talk):
             Pool(each.endpoint, functools.partial(dialect_of, self.coin, each)) for each in self.coin.pools
         ]
         running = asyncio.create_task(
-            Pools(pools, self._session, patience=self._patience, backoff=self._backoff).run()
+            Pools(
+                pools, self._session, patience=self._patience, backoff=self._backoff, failed=self._failed
+            ).run()
         )
         stop = asyncio.create_task(self.stopping.wait())
         try:
@@ -93,6 +96,9 @@ class PoolTalk(Talk):
             return Fate(UNKNOWN, str(lost))
         credited = min(expected_hashes(job.target), (1 << 62))
         return Fate(BLOCK if parcel.is_block else ACCEPTED, hashes=credited)
+
+    async def _failed(self, reason: str) -> None:
+        await self.store(lambda: self.upstream.tell(CONNECTING, reason))
 
     async def _session(self, connection: Connection) -> None:
         self._jobs.clear()
