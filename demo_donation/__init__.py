@@ -27,6 +27,7 @@ def create_app(config: t.Mapping[str, t.Any] | None = None) -> Flask:
         TICKETMINER_EFFORT={"yespower": 128, "scrypt": 1024},
         TICKETMINER_FUNDS={"articles": {"title": "Our articles", "minimum": 1, "default": 5}},
     )
+    app.config.from_prefixed_env()  # FLASK_TICKETMINER_COINS and the like
     app.config.from_mapping(config)
     if not app.config["SECRET_KEY"]:
         app.config["SECRET_KEY"] = kept_secret(Path(app.instance_path, "donation.key"))

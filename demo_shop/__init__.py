@@ -23,6 +23,7 @@ def create_app(config: t.Mapping[str, t.Any] | None = None) -> Flask:
         # ticket costs, the less it slows down whoever wants everything.
         TICKETMINER_EFFORT={"yespower": 128, "scrypt": 1024},
     )
+    app.config.from_prefixed_env()  # FLASK_TICKETMINER_COINS and the like
     app.config.from_mapping(config)
     if not app.config["SECRET_KEY"]:
         app.config["SECRET_KEY"] = kept_secret(Path(app.instance_path, "shop.key"))

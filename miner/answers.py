@@ -24,7 +24,7 @@ def nonsense(what: str) -> SiteProtocolError:
     )
 
 
-def read(reply: Reply, *, name: str) -> dict[str, t.Any]:
+def read(reply: Reply, *, name: str, fractions: bool = False) -> dict[str, t.Any]:
     """Return the JSON object of a 2xx `reply`.
 
     :raises SiteRefused: the status is not 2xx.
@@ -35,7 +35,7 @@ def read(reply: Reply, *, name: str) -> dict[str, t.Any]:
     if reply.media_type not in _JSON_TYPES:
         raise nonsense(f"{name} has the media type {printable(reply.media_type, 40)!r}, not JSON.")
     try:
-        return decode_json(reply.body)
+        return decode_json(reply.body, fractions=fractions)
     except CodecError as error:
         raise nonsense(f"{name}: {error}") from error
 

@@ -16,6 +16,7 @@ from miner.dialogue.restore import Restored, restore_steps
 from miner.errors import SiteUnreachable
 from miner.job import Job, Submission
 from miner.service import Service, TicketKey
+from miner.tip import Connect, SiteTips
 from miner.transport import Call, Reply, Steps, origin_of, run, sender
 from miner.wallet import HeldTicket, Wallet
 
@@ -29,6 +30,7 @@ class SiteClient:
 
     :param http: from :func:`miner.transport.open_http`; used from one thread at a time.
     :param allow_http: go on over plain http to another machine.
+    :param watch: opens another client, over which :meth:`tips` asks from a thread of its own; `http` serves both if not given.
     :ivar consent: version of the consent text that the visitor agreed to; None for whatever the site shows now.
 
     Every method raises :class:`~miner.errors.SiteError`, :class:`~miner.errors.SecurityError` or
@@ -43,21 +45,31 @@ class SiteClient:
         *,
         allow_http: bool = False,
         service_path: str | None = None,
+        watch: Connect | None = None,
     ) -> None:
         self.wallet = wallet
         self.consent: str | None = None
         self._send = sender(http)
+        self._watch: Connect = watch or (lambda: contextlib.nullcontext(http))
         self._talk = Conversation(wallet, origin, allow_http=allow_http, service_path=service_path)
 
     @classmethod
-    def discover(cls, url: str, wallet: Wallet, http: httpx.Client, *, allow_http: bool = False) -> t.Self:
+    def discover(
+        cls,
+        url: str,
+        wallet: Wallet,
+        http: httpx.Client,
+        *,
+        allow_http: bool = False,
+        watch: Connect | None = None,
+    ) -> t.Self:
         """Return a client for the site that the page `url` belongs to, found by its ``X-TicketMiner-Service``."""
-        client = cls(url, wallet, http, allow_http=allow_http)
+        client = cls(url, wallet, http, allow_http=allow_http, watch=watch)
         if url.rstrip("/") != origin_of(url):
             reply = client._send(Call("HEAD", url))
             found = reply.get(SERVICE_HEADER)
             if found is not None:
-                client = cls(url, wallet, http, allow_http=allow_http, service_path=_path(found))
+                client = cls(url, wallet, http, allow_http=allow_http, service_path=_path(found), watch=watch)
         return client
 
     @property
@@ -102,6 +114,10 @@ class SiteClient:
         """
         with contextlib.suppress(SiteUnreachable):
             run(submit_steps(self._talk, job, nonce, mix), _not_now)
+
+    def tips(self) -> SiteTips:
+        """Return what tells when upstream has moved on, for one other thread; to be closed."""
+        return SiteTips(self.origin, lambda: self._talk.links, self._watch)
 
     def exchange(self, tickets: t.Sequence[HeldTicket], outputs: t.Sequence[int]) -> list[HeldTicket]:
         """Swap `tickets` for new ones with the values `outputs`, of the same sum."""

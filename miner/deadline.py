@@ -25,6 +25,7 @@ class HeadDeadline:
         self._seconds = seconds
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
 
     def __call__(self, event: str, info: t.Mapping[str, t.Any]) -> None:
         """Take note of httpcore's `event`."""
@@ -32,7 +33,8 @@ class HeadDeadline:
         if name in ("connect_tcp.complete", "start_tls.complete"):
             opened = info["return_value"].get_extra_info("socket")
             if isinstance(opened, socket.socket):
-                self._sockets.add(opened)
+                with self._lock:
+                    self._sockets.add(opened)
         elif name == "send_request_headers.started":
             self._start()
         elif name == "receive_response_headers.complete" or name.endswith(".failed"):
@@ -40,7 +42,7 @@ class HeadDeadline:
 
     def _start(self) -> None:
         self._stop()
-        self._timer = threading.Timer(self._seconds, self._hang_up)
+        self._timer = threading.Timer(self._seconds, self.hang_up)
         self._timer.daemon = True
         self._timer.start()
 
@@ -49,8 +51,11 @@ class HeadDeadline:
             self._timer.cancel()
             self._timer = None
 
-    def _hang_up(self) -> None:
-        for opened in list(self._sockets):
+    def hang_up(self) -> None:
+        """Close the connections that were opened under it; whoever reads from one gets an error. From any thread."""
+        with self._lock:
+            sockets = list(self._sockets)
+        for opened in sockets:
             # Of the plain kind also for TLS, whose own would change the object under the reader.
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(opened, socket.SHUT_RDWR)

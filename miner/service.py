@@ -24,6 +24,7 @@ from miner.tokens import (
 )
 from miner.transport import origin_of
 
+_TEMPLATES = ("tip", "tip_events")
 MAX_KEYS = 512
 """Entries of a directory, and living keys of one site: ten denominations in a few epochs are some thirty."""
 DAY = 86_400
@@ -63,7 +64,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Paths on the site. `spent` contains ``{key_id}``."""
+    """Paths on the site. `spent` contains ``{key_id}``, `tip` and `tip_events` ``{algorithm}``; None where there is no such."""
 
     job: str
     submit: str
@@ -72,6 +73,8 @@ class Links:
     restore: str
     donate: str
     spent: str
+    tip: str | None = None
+    tip_events: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +244,20 @@ def _limits(item: Members) -> Limits:
 
 
 def _links(item: Members) -> Links:
-    links = Links(**{field: answers.path(item, field, name="links") for field in Links.__slots__})
+    links = Links(
+        **{
+            field: answers.path(item, field, name="links")
+            for field in Links.__slots__
+            if field not in _TEMPLATES or item.get(field) is not None
+        }
+    )
     if "{" in "".join((links.job, links.submit, links.redeem, links.keys, links.restore, links.donate)):
         raise nonsense("a link has a placeholder where none belongs.")
     if links.spent.count("{key_id}") != 1:
         raise nonsense("links.spent does not contain {key_id}.")
+    for template in (links.tip, links.tip_events):
+        if template is not None and (template.count("{algorithm}"), template.count("{")) != (1, 1):
+            raise nonsense("a link to the tip does not contain {algorithm} once, and nothing else in braces.")
     return links
 
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from miner.deadline import SECONDS, HeadDeadline
+from miner.deadline import HeadDeadline
 from miner.errors import InsecureTransport, MinerError, SiteProtocolError, SiteUnreachable
 
 Purpose = t.Literal["mining", "spending"]
@@ -203,9 +203,12 @@ def _isolated(proxy: str, purpose: Purpose) -> httpx.Proxy:
     return httpx.Proxy(url)
 
 
-def sender(http: httpx.Client, *, head: float = SECONDS) -> t.Callable[[Call], Reply]:
-    """Return a function that carries a :class:`Call` over `http`, within its limit and :data:`DEADLINE`."""
-    deadline = HeadDeadline(head)
+def sender(http: httpx.Client, *, deadline: HeadDeadline | None = None) -> t.Callable[[Call], Reply]:
+    """Return a function that carries a :class:`Call` over `http`, within its limit and :data:`DEADLINE`.
+
+    :param deadline: for the heads of answers, instead of one of :data:`miner.deadline.SECONDS`.
+    """
+    deadline = deadline or HeadDeadline()
 
     def send(call: Call) -> Reply:
         headers = {"Accept-Encoding": "identity", **call.headers}

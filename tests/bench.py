@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import typing as t
 from collections import deque
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from miner.engine import EventKind
 from miner.engine.search import Board, Search
 from miner.engine.site import SiteWork
-from miner.errors import SiteRefused, SiteUnreachable
+from miner.errors import MinerError, SiteRefused, SiteUnreachable
 from miner.pow import target_for
+from miner.tip import Tip
 
 
 @dataclass
@@ -28,6 +30,8 @@ class ScriptedJob:
     seed: bytes | None = None
     epoch: int | None = None
     epoch_length: int | None = None
+    tip: str | None = None
+    poll: int | None = None
 
     def __post_init__(self) -> None:
         self.target = target_for(self.expected_hashes)
@@ -38,6 +42,7 @@ class Answer:
     accepted: bool = True
     value: int = 1
     next_job: ScriptedJob | None = None
+    upstream: str | None = None
 
 
 @dataclass
@@ -47,6 +52,39 @@ class Recovery:
     pending: int = 0
     value: int = 0
     problems: tuple[str, ...] = ()
+
+
+class ScriptedTips:
+    """Says what `now` is, a tip or an error. `streams` are lists of the same, each read once as a stream of events."""
+
+    def __init__(self) -> None:
+        self.now: Tip | MinerError = Tip("a", 10, 0.5)
+        self.asked: list[str] = []
+        self.streams: list[list[Tip | MinerError | None]] = []
+        self.streaming = False
+        self.hung_up = self.closed = 0
+
+    def poll(self, algorithm: str) -> Tip:
+        self.asked.append(algorithm)
+        if isinstance(self.now, MinerError):
+            raise self.now
+        return self.now
+
+    def events(self, algorithm: str) -> Generator[Tip | None] | None:
+        return self._stream() if self.streaming else None
+
+    def _stream(self) -> Generator[Tip | None]:
+        for item in self.streams.pop(0) if self.streams else []:
+            if isinstance(item, MinerError):
+                raise item
+            yield item
+        raise SiteUnreachable("The stream has ended.")
+
+    def hang_up(self) -> None:
+        self.hung_up += 1
+
+    def close(self) -> None:
+        self.closed += 1
 
 
 @dataclass
@@ -65,6 +103,11 @@ class ScriptedSite:
     unanswered: list[ScriptedJob] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
     shares: list[tuple[ScriptedJob, int]] = field(default_factory=list)
+    mixes: list[bytes | None] = field(default_factory=list)
+    upstream: ScriptedTips = field(default_factory=ScriptedTips)
+
+    def tips(self) -> ScriptedTips:
+        return self.upstream
 
     def job(self, algorithms: t.Any, *, value: int, donate: bool, fund: str | None) -> ScriptedJob:
         self.asked.append(value)
@@ -73,8 +116,9 @@ class ScriptedSite:
             raise job
         return t.cast(ScriptedJob, job)
 
-    def submit(self, job: ScriptedJob, nonce: int) -> Answer:
+    def submit(self, job: ScriptedJob, nonce: int, mix: bytes | None = None) -> Answer:
         self.shares.append((job, nonce))
+        self.mixes.append(mix)
         answer = self.answers.pop(0) if self.answers else Answer(value=job.value)
         if isinstance(answer, SiteUnreachable):
             self.unanswered.append(job)
@@ -82,7 +126,7 @@ class ScriptedSite:
             raise answer
         return t.cast(Answer, answer)
 
-    def write_down(self, job: ScriptedJob, nonce: int) -> None:
+    def write_down(self, job: ScriptedJob, nonce: int, mix: bytes | None = None) -> None:
         self.written.append(nonce)
         self.unanswered.append(job)
 
@@ -123,7 +167,7 @@ class Bench:
         self.events: list[t.Any] = []
         self.work = SiteWork(
             site,
-            algorithms=["sha256d", "scrypt"],
+            algorithms=["sha256d", "scrypt", "ethash"],
             board=self.board,
             clock=self.clock,
             ceiling=lambda: ceiling,

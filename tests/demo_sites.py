@@ -338,7 +338,7 @@ class DemoSite:
                 environ.get("QUERY_STRING", ""),
                 environ.get("HTTP_HOST", ""),
                 response.status_code,
-                len(response.get_data()),
+                0 if response.is_streamed else len(response.get_data()),
                 environ.get("HTTP_COOKIE", ""),
             )
         )

@@ -29,7 +29,8 @@ class FakeSite(FakeTill):
     """A site at `origin`; `now` is its clock.
 
     `prices` maps paths to (price, seconds of validity or None). `views` maps paths to the status of the view. `list_of` is what
-    it lists as spent, where that is not what is; `signed_under` tells the key of what it has signed.
+    it lists as spent, where that is not what is; `signed_under` tells the key of what it has signed. `tip` is the tip document of its
+    work, None for local work; `asked_if` is what requests for it had as If-None-Match.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class FakeSite(FakeTill):
         self.shares: dict[str, tuple[bytes, bytes]] = {}
         self.payments: dict[str, dict[str, t.Any]] = {}
         self.jobs: dict[str, dict[str, t.Any]] = {}
+        self.tip: dict[str, t.Any] | None = None
+        self.asked_if: list[str | None] = []
         self.challenges: dict[str, dict[str, str]] = {}
         self.passes: dict[str, tuple[str, int | None]] = {}
         self.calls: list[tuple[str, str]] = []
@@ -129,6 +132,8 @@ class FakeSite(FakeTill):
         try:
             if path in self.prices:
                 return self._gate(request)
+            if path == "/ticketminer/tip/sha256d":
+                return self._tip(request)
             if path.startswith("/ticketminer/keys/"):
                 return self._spent_file(bytes.fromhex(path.split("/")[3]))
             endpoints: dict[str, t.Callable[[httpx.Request], dict[str, t.Any]]] = {
@@ -174,8 +179,19 @@ class FakeSite(FakeTill):
                 **links,
                 "spent": "/ticketminer/keys/{key_id}/spent",
                 "openapi": "/ticketminer/openapi.json",
+                "tip": "/ticketminer/tip/{algorithm}",
             },
         }
+
+    def _tip(self, request: httpx.Request) -> httpx.Response:
+        if self.tip is None:
+            raise Refusal(404, "no-tip")
+        asked = request.headers.get("If-None-Match")
+        self.asked_if.append(asked)
+        etag = f'"{self.tip["tip"]}"'
+        if asked == etag:
+            return httpx.Response(304, headers={"ETag": etag})
+        return httpx.Response(200, json=self.tip, headers={"ETag": etag})
 
     def _directory(self, request: httpx.Request) -> dict[str, t.Any]:
         return {
@@ -213,8 +229,8 @@ class FakeSite(FakeTill):
             "value": value,
             "key_id": None if donate else self.key(value).key_id.hex(),
             "expires_in": 600,
-            "tip": None,
-            "poll": None,
+            "tip": self.tip and self.tip["tip"],
+            "poll": self.tip and self.tip["poll"],
         }
         self.jobs[job["job"]] = job
         return job

@@ -105,7 +105,7 @@ def test_a_job_of_an_algorithm_that_the_site_no_longer_has_is_stale(
     share = before.share(job, output)
     after = Visitor(make_site(TICKETMINER_ALGORITHM="scrypt").app)
     monkeypatch.setattr(
-        "flask_ticketminer.blueprints.submit.ALGORITHMS", Algorithms({"scrypt": ALGORITHMS["scrypt"]})
+        "flask_ticketminer.work.judgement.ALGORITHMS", Algorithms({"scrypt": ALGORITHMS["scrypt"]})
     )
     assert cause(after.post("/submit", share)) == (409, "stale-job")
 

@@ -114,6 +114,36 @@ def test_ethash_has_one_worker_and_gives_the_mix(page: Page) -> None:
         assert int.from_bytes(digest, "big") <= int(job["target"], 16)
 
 
+def test_only_the_low_bytes_of_the_nonce_of_ethash_are_searched(page: Page) -> None:
+    table = ethash_table()
+    data = bytes(range(40))
+    job = work("yespower", 8) | {
+        "algorithm": "ethash",
+        "blob": data.hex(),
+        "nonceOffset": 32,
+        "nonceSize": 2,
+        "epoch": 0,
+    }
+    page("engine.search({ ...job(args[0]), seed: new Uint8Array(32) })", job)
+    page("engine.go()")
+    page.until("events.found.length >= 2")
+    for share in page("events.found"):
+        nonce = int.from_bytes(int(share["nonce"]).to_bytes(2, "little") + data[34:], "little")
+        mix, digest = table.hash(data[:32], nonce)
+        assert bytes(share["mix"]) == mix
+        assert int.from_bytes(digest, "big") <= int(job["target"], 16)
+
+
+def test_another_algorithm_has_a_rate_of_its_own(page: Page) -> None:
+    page.mine(work("sha256d", 2**60))
+    page.until("engine.rate")
+    before = page("engine.rate")
+    assert page("(engine.search(job(args[0])), engine.rate)", work("yespower", 2**40, token="other")) is None
+    page.until("engine.rate")
+    assert page("engine.algorithm") == "yespower"
+    assert page("engine.rate") < before / 10
+
+
 def ethash_table() -> t.Any:
     from miner.pow.ethash import computed
 

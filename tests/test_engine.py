@@ -121,7 +121,7 @@ def test_stopping_writes_down_what_a_silent_site_keeps_from_being_sent() -> None
     arrived, release = threading.Event(), threading.Event()
 
     class SilentSite(ScriptedSite):
-        def submit(self, job: ScriptedJob, nonce: int) -> Answer:
+        def submit(self, job: ScriptedJob, nonce: int, mix: bytes | None = None) -> Answer:
             arrived.set()
             release.wait(30)
             return super().submit(job, nonce)
@@ -141,7 +141,7 @@ def test_a_share_found_before_the_stop_is_sent_by_it() -> None:
     arrived, release = threading.Event(), threading.Event()
 
     class SlowSite(ScriptedSite):
-        def submit(self, job: ScriptedJob, nonce: int) -> Answer:
+        def submit(self, job: ScriptedJob, nonce: int, mix: bytes | None = None) -> Answer:
             arrived.set()
             release.wait(10)
             return super().submit(job, nonce)

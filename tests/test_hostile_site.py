@@ -25,6 +25,7 @@ from miner.cli.get import _next_hop
 from miner.cli.output import Output
 from miner.cli.session import Session
 from miner.client import SiteClient
+from miner.deadline import HeadDeadline
 from miner.errors import (
     AlreadyDelivered,
     ForeignRequest,
@@ -252,7 +253,7 @@ def test_headers_that_never_end_are_cut_off(before: str) -> None:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server, open_http() as http:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        send = sender(http, head=0.3)
+        send = sender(http, deadline=HeadDeadline(0.3))
         url = f"http://127.0.0.1:{server.server_address[1]}"
         if before:
             assert send(Call("GET", url + before)).status == 200

@@ -103,6 +103,33 @@ def test_log_lines_come_every_few_seconds_at_most(capsys: pytest.CaptureFixture[
     assert log(capsys) == [line] * 4
 
 
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({}, "Shares   3 accepted, 0 refused"),
+        ({"moves": 1}, "Shares   3 accepted, 0 refused; upstream moved on once"),
+        (
+            {"moves": 7, "late": 1},
+            "Shares   3 accepted, 0 refused; upstream moved on 7 times, 1 late share paid all the same",
+        ),
+    ],
+)
+def test_the_screen_says_how_often_upstream_moved_on(counts: dict[str, int], words: str) -> None:
+    assert words in screen(picture(**counts), width=100)
+
+
+def test_upstream_moving_on_is_part_of_the_status_and_no_line_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = [100.0]
+    lines = LogLines(several=False, clock=lambda: now[0])
+    lines.event(Event(EventKind.MOVED, "Upstream has moved on; new work is on its way.", SITE))
+    lines.tick(picture(moves=2))
+    printed = capsys.readouterr().err.splitlines()
+    assert len(printed) == 1
+    assert printed[0].endswith("1.50 kH/s; upstream moved on 2 times")
+
+
 def test_a_wait_that_is_over_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
     now = [0.0]
     lines = LogLines(several=False, clock=lambda: now[0])

@@ -12,8 +12,8 @@ from fractions import Fraction
 import click
 from flask.cli import with_appcontext
 
+from flask_ticketminer.cli.coins import chosen_coins, coin_option
 from flask_ticketminer.cli.group import json_option, print_json
-from flask_ticketminer.cli.upstream import chosen_coins, coin_option
 from flask_ticketminer.site import current_site
 from flask_ticketminer.wording import plural
 from flask_ticketminer.work.bridge.market import work_of

@@ -63,7 +63,7 @@ class Forward:
         return {
             "share_id": share_id,
             "coin": self.coin,
-            "session": self.session,
+            "talk": self.session,
             "template_id": self.template_id,
             "solution": json.dumps(asdict(self.solution), separators=(",", ":")).encode(),
             "is_block": int(self.is_block),
@@ -123,7 +123,7 @@ class Outbox:
             were never sent, and are returned again.
         """
         table = self._table
-        waiting = and_(table.c.coin == self._coin, table.c.state == PENDING, table.c.session == session)
+        waiting = and_(table.c.coin == self._coin, table.c.state == PENDING, table.c.talk == session)
         if held is not None:
             again = update(table).where(
                 table.c.state == SENDING, table.c.fence == fence, table.c.share_id.not_in(list(held))
@@ -180,7 +180,7 @@ class Outbox:
     def end_others(self, session: str) -> int:
         """Make stale what waits for another session than `session`; return how many there were."""
         table = self._table
-        other = and_(table.c.coin == self._coin, table.c.state == PENDING, table.c.session != session)
+        other = and_(table.c.coin == self._coin, table.c.state == PENDING, table.c.talk != session)
         return self._end_all(other, Fate(STALE, ENDED))
 
     def prune(self, before: int) -> int:

@@ -62,7 +62,7 @@ def job_to_bytes(job: UpstreamJob, *, epoch_length: int, first: int) -> bytes:
 def template_of_row(row: t.Any) -> Template:
     """Return the template in a row of the table."""
     job, epoch_length, first = job_from_bytes(row.document)
-    names = (row.template_id, row.coin, row.session, row.algorithm, row.tip, row.effort)
+    names = (row.template_id, row.coin, row.talk, row.algorithm, row.tip_id, row.effort)
     return Template(*names, job, epoch_length, first)
 
 

@@ -18,6 +18,8 @@ from flask_ticketminer.work.template import Template, template_of_row
 
 REREAD = 0.25
 """Seconds for which one look at the database is good."""
+REREAD_UNKNOWN = 0.02
+"""The same where a template is asked for that was not there at the last look."""
 GRACE = 30
 """Seconds for which a template that upstream has voided is still paid."""
 LEASE = 4096
@@ -76,6 +78,8 @@ class Templates(Shared):
     def standing(self, template_id: bytes) -> tuple[Template | None, int]:
         """Return the template with this id while its work is paid, and when upstream voided it (Unix seconds, 0: it has not)."""
         seen = self._look()
+        if template_id not in seen.voided:
+            seen = self._look(REREAD_UNKNOWN)  # another process may have cut the job from what is new
         voided = seen.voided.get(template_id)
         if voided is None or (voided and self._clock.now() > voided + GRACE):
             return None, 0
@@ -110,10 +114,11 @@ class Templates(Shared):
             if connection.execute(taken).rowcount == 1:
                 return first, end
 
-    def _look(self) -> _Seen:
-        if self._monotonic() - self._seen.at >= REREAD:
+    def _look(self, age: float = REREAD) -> _Seen:
+        """Return a look at the database that is at most `age` seconds old."""
+        if self._monotonic() - self._seen.at >= age:
             with self._lock:
-                if self._monotonic() - self._seen.at >= REREAD:
+                if self._monotonic() - self._seen.at >= age:
                     self._seen = self._database.read(self._read)
         return self._seen
 

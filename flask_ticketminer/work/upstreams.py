@@ -128,9 +128,9 @@ class Upstream:
         made = {
             "template_id": template.template_id,
             "coin": template.coin,
-            "session": template.session,
+            "talk": template.session,
             "algorithm": template.algorithm,
-            "tip": template.tip,
+            "tip_id": template.tip,
             "effort": template.effort,
             "body": body,
             "created": now,
@@ -141,7 +141,7 @@ class Upstream:
             first = self._following(connection, template)
             news = {"template_id": template.template_id, "detail": "", **self._news(WORKING)}
             self._change(connection, **news)
-            self._void(connection, now, self._templates.c.tip != template.tip)
+            self._void(connection, now, self._templates.c.tip_id != template.tip)
             document = job_to_bytes(template.job, epoch_length=template.epoch_length, first=first)
             numbered = made | {"document": document, "next_counter": first}
             connection.execute(insert(self._templates), numbered)
@@ -168,7 +168,7 @@ class Upstream:
         before = and_(
             row.c.coin == self.coin,
             row.c.template_id == table.c.template_id,
-            table.c.session == template.session,
+            table.c.talk == template.session,
         )
         last = connection.execute(select(table.c.next_counter).where(before)).scalar()
         return 0 if last is None else (last + min(_MARGIN, most // 16)) % most

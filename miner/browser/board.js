@@ -110,7 +110,8 @@ export class Board {
     const { job, shares, searched, notice } = work;
     if (notice) shot.notices.push(notice);
     Object.assign(shot, { kernel, rate: engine.rate || null, shares });
-    if (job) shot.effort = job.expectedHashes / job.value; // what is asked for now, not what was announced at the start
+    // What is asked for now, not what was announced at the start.
+    if (job) Object.assign(shot, { algorithm: job.algorithm, effort: job.expectedHashes / job.value });
     shot.job = job && { value: job.value, expectedHashes: job.expectedHashes, searched };
     if (shot.rate && shot.effort) shot.secondsPerTicket = shot.effort / shot.rate;
     if (shot.reasons.includes("elsewhere")) shot.phase = "observing";

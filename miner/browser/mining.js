@@ -4,7 +4,7 @@ import { Engine } from "./engine/engine.js";
 import { EngineError } from "./errors.js";
 import { SiteWork } from "./work.js";
 
-const ALGORITHMS = ["yespower", "scrypt", "sha256d", "neoscrypt"];
+const ALGORITHMS = ["yespower", "scrypt", "sha256d", "neoscrypt", "ethash"];
 const TICK = 1000;
 const NOTE_EVERY = 5; // ticks
 const SAMPLES = 60;
@@ -20,6 +20,8 @@ export class Mining {
   #seconds = 0;
   /** @type {number[]} */
   #rates = [];
+  /** What was computed, in order; the site may change it. @type {Set<string>} */
+  #algorithms = new Set();
   #run = 0;
   #timer = 0;
 
@@ -45,6 +47,7 @@ export class Mining {
       onfound: (job, nonce, mix) => this.work.found(job, nonce, mix),
       onstats: ({ hashes, seconds }) => {
         this.work.hashed(hashes);
+        if (hashes && this.engine.algorithm) this.#algorithms.add(this.engine.algorithm);
         this.#hashes += hashes;
         this.#seconds += seconds;
       },
@@ -92,8 +95,8 @@ export class Mining {
     this.ended = true;
     clearInterval(this.#timer);
     this.work.stop();
-    const { wallet, algorithm } = this.options;
-    if (this.perThread) await wallet.setSetting(`rate:${algorithm}`, this.perThread);
+    const { perThread, engine: { algorithm } } = this;
+    if (perThread) await this.options.wallet.setSetting(`rate:${algorithm}`, perThread);
     this.engine.close();
     await this.#note(state);
   }
@@ -108,8 +111,9 @@ export class Mining {
   /** @param {import("./types.d.ts").MiningRun["state"]} state */
   async #note(state) {
     const { accepted, refused } = this.work.shares;
+    const algorithm = [...this.#algorithms].join(", ") || this.options.algorithm;
     await this.options.wallet.updateRun(this.#run, {
-      state, updated: this.options.wallet.now(), accepted, refused, tickets: this.tickets,
+      state, algorithm, updated: this.options.wallet.now(), accepted, refused, tickets: this.tickets,
       hashes: this.#hashes, seconds: Math.round(this.#seconds), rates: [...this.#rates],
     });
   }

@@ -36,7 +36,11 @@ export interface Service {
   limits: { inputs: number; outputs: number; body: number; restore: number; jobValue: number };
   consent: { version: string; text: string };
   funds: Fund[];
-  links: { job: string; submit: string; redeem: string; keys: string; restore: string; donate: string; spent: string };
+  /** Paths. `spent` contains {key_id}; `tip` and `tipEvents`, which not every site has, {algorithm}. */
+  links: {
+    job: string; submit: string; redeem: string; keys: string; restore: string; donate: string; spent: string;
+    tip: string | null; tipEvents: string | null;
+  };
 }
 
 /** Work: nonces whose hash of `blob` is at most `target` (2^256 / expectedHashes - 1). */
@@ -55,6 +59,7 @@ export interface Job {
   /** Seconds from `receivedAt`, which is a reading of `performance.now()` in milliseconds. */
   expiresIn: number;
   receivedAt: number;
+  /** What upstream built on when the job was made, and seconds between two looks at it; null for local work. */
   tip: string | null;
   poll: number | null;
   seed: Uint8Array | null;
@@ -69,6 +74,7 @@ export interface Submission {
   /** Whether a ticket was filed. */
   ticket: boolean;
   nextJob: Job | null;
+  /** "pending": on its way to the pool or node; "stale": paid, and too late for it; null: of no use for it. */
   upstream: string | null;
 }
 
@@ -165,6 +171,7 @@ export type NoticeCode =
   | "storage-temporary" // the browser may delete the wallet when it is short of space
   | "site-restarted" // the site did not answer; trying again (values.seconds)
   | "job-stale" // the site has called the last job stale and a new one was fetched
+  | "upstream-moved" // the job, or a share that was paid all the same, was of what upstream had asked for before
   | "words-unseen" // there is something to lose and the words were never shown
   | "recovered"; // values.amount tickets came in from requests that an earlier page left open
 

@@ -1,6 +1,7 @@
 // What is searched and sent: jobs are fetched before they are needed, shares sent one after another.
 
 import { SiteProtocolError, SiteRefused, SiteUnreachable } from "./errors.js";
+import { Tip } from "./tip.js";
 
 /** @import { Job } from "./types" */
 
@@ -44,6 +45,7 @@ export class SiteWork {
   #retryAt = 0;
   #failures = 0;
   #refusals = 0;
+  #effort = 1;
 
   /**
    * @param {{
@@ -53,7 +55,9 @@ export class SiteWork {
    * }} options
    */
   constructor(options) {
-    this.options = options;
+    const { client, engine, effort } = (this.options = options);
+    this.#effort = effort;
+    this.tip = new Tip({ client, running: () => engine.running && !this.#held, moved: () => this.#moved() });
   }
 
   async run() {
@@ -64,7 +68,7 @@ export class SiteWork {
       else if (now < this.#retryAt) await this.#sleep(this.#retryAt - now);
       else if (this.#unanswered.length) await this.#repeat();
       else if (this.#due(now)) await this.#fetch();
-      else await this.#sleep(1000);
+      else await this.#sleep(this.tip.due > now ? Math.min(1000, this.tip.due - now) : 1000);
     }
     while (this.#found.length) await this.#submit();
   }
@@ -116,14 +120,14 @@ export class SiteWork {
 
   #best() {
     const rate = this.options.engine.rate;
-    const fits = rate ? (rate * SOLVE_SECONDS) / this.options.effort : 1;
+    const fits = rate ? (rate * SOLVE_SECONDS) / this.#effort : 1;
     return power(Math.min(fits, this.options.wanted() - this.#value(), 512));
   }
 
   /** @param {number} now */
   #due(now) {
     if (this.options.wanted() - this.#value() <= 0) return false;
-    if (!this.job || now >= this.#renewAt) return true;
+    if (!this.job || now >= Math.min(this.#renewAt, this.tip.due)) return true;
     const best = this.#best();
     const other = best > this.#asked || best < this.#asked / 2;
     return other && now - this.#fetchedAt > SHORTEST_ASK;
@@ -146,7 +150,10 @@ export class SiteWork {
   /** @param {Job} job @param {number} began */
   #begin(job, began) {
     if (this.#stopped) return;
+    if (job.algorithm !== this.options.engine.algorithm) this.searched = 0;
     this.job = job;
+    this.#effort = job.expectedHashes / job.value;
+    this.tip.begin(job);
     this.#fetchedAt = began;
     this.#expiresAt = began + 1000 * job.expiresIn;
     this.#renewAt = this.#expiresAt - Math.min(30_000, 250 * job.expiresIn);
@@ -165,8 +172,11 @@ export class SiteWork {
       else {
         this.shares.accepted++;
         this.#refusals = 0;
+        const late = answer.upstream === "stale";
+        if (late || this.notice?.code === "upstream-moved") this.notice = late ? { code: "upstream-moved" } : null;
         await this.options.earned(answer.value);
         if (answer.nextJob) this.#begin(answer.nextJob, performance.now());
+        else if (late && share.job === this.job) this.tip.outdated();
       }
     } catch (error) {
       if (error instanceof SiteRefused && error.definite) this.#refused(share.job, error);
@@ -234,8 +244,16 @@ export class SiteWork {
     this.options.changed();
   }
 
+  /** Upstream has moved on from the job. */
+  #moved() {
+    this.notice ??= { code: "upstream-moved" };
+    this.options.changed();
+    this.#wake();
+  }
+
   #drop() {
     this.job = null;
+    this.tip.begin(null);
     this.#held = false;
     this.options.engine.search(null);
   }

@@ -69,6 +69,18 @@ def state_sentence(picture: Snapshot) -> str:
     return picture.state.value
 
 
+def upstream_words(picture: Snapshot) -> str:
+    """Return how often upstream has moved on, and what became of the shares that came later; empty where it has not."""
+    if not picture.moves and not picture.late:
+        return ""
+    words = f"; upstream moved on {_times(max(1, picture.moves))}"
+    return f"{words}, {text.plural(picture.late, 'late share')} paid all the same" if picture.late else words
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
 def _state(picture: Snapshot) -> Text:
     line = Text(text.safe(state_sentence(picture)), style=f"bold {_STATE_STYLE[picture.state]}")
     line.append(f"  {text.duration(picture.elapsed)}", style="not bold dim")
@@ -128,6 +140,7 @@ def _shares(picture: Snapshot) -> Text:
     line = Text(f"{picture.accepted:,} accepted, {picture.refused:,} refused")
     if picture.pending:
         line.append(f", {picture.pending} being sent")
+    line.append(upstream_words(picture), style="dim")
     if picture.last_refusal:
         line.append(f"\nlast refusal: {text.safe(picture.last_refusal)}", style="yellow")
     return line

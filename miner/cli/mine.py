@@ -28,7 +28,7 @@ from miner.pow import ALGORITHMS
     "--algo",
     multiple=True,
     type=click.Choice(sorted(ALGORITHMS)),
-    help="Algorithm; may be repeated, best first. All by default.",
+    help="Algorithm; may be repeated, best first. All but ethash by default.",
 )
 @click.option(
     "-t", "--threads", type=click.IntRange(1, 256), help="Hashing threads; half the cores by default."

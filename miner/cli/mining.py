@@ -52,12 +52,19 @@ class RunBook:
         self._wallet = session.wallet
         self._donate = donate
         self._runs: dict[str, int] = {}
+        self._algorithms: dict[str, list[str]] = {}
 
     def event(self, event: Event) -> None:
-        if event.kind is EventKind.JOB and event.site is not None and event.site not in self._runs:
-            self._runs[event.site] = self._wallet.start_run(
-                event.site, event.data["algorithm"], donation=self._donate
-            )
+        if event.kind is not EventKind.JOB or event.site is None:
+            return
+        algorithm = event.data["algorithm"]
+        if event.site not in self._runs:
+            self._runs[event.site] = self._wallet.start_run(event.site, algorithm, donation=self._donate)
+            self._algorithms[event.site] = [algorithm]
+        elif algorithm not in self._algorithms[event.site]:
+            self._algorithms[event.site].append(algorithm)
+            names = ", ".join(self._algorithms[event.site])
+            self._wallet.update_run(self._runs[event.site], algorithm=names)
 
     def update(self, picture: Snapshot, **also: str) -> None:
         for site in picture.sites:

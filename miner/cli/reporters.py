@@ -12,7 +12,7 @@ import click
 from rich.live import Live
 
 from miner.cli import text
-from miner.cli.display import View, draw, state_sentence
+from miner.cli.display import View, draw, state_sentence, upstream_words
 from miner.cli.output import Output
 from miner.engine import Event, EventKind, Snapshot
 
@@ -101,7 +101,7 @@ class LogLines:
             if event.kind in (EventKind.ACCEPTED, EventKind.JOB):
                 self._accepted += event.kind is EventKind.ACCEPTED
                 self._news.pop((event.site, EventKind.WAITING), None)  # over before it was worth a line
-            elif event.kind is not EventKind.SHARE:
+            elif event.kind not in (EventKind.SHARE, EventKind.MOVED):
                 site = f"{urlsplit(event.site).netloc}: " if event.site and self._several else ""
                 self._news[event.site, event.kind] = site + event.text
 
@@ -135,7 +135,7 @@ class LogLines:
         goal = f" of {picture.goal:,}" if picture.goal is not None else ""
         return (
             f"{state_sentence(picture)}; {picture.won:,}{goal} {verb}, {text.plural(picture.accepted, 'share')} "
-            f"accepted, {picture.refused:,} refused, {text.rate(picture.rate)}"
+            f"accepted, {picture.refused:,} refused, {text.rate(picture.rate)}{upstream_words(picture)}"
         )
 
     def _print(self, line: str) -> None:

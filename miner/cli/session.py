@@ -49,7 +49,13 @@ class Session:
         if key not in self._sites:
             # A payment names its own service; only mining has to look for it.
             find = SiteClient.discover if purpose == "mining" else SiteClient
-            client = find(url, self.wallet, self.http(purpose), allow_http=self.options.allow_http)
+            client = find(
+                url,
+                self.wallet,
+                self.http(purpose),
+                allow_http=self.options.allow_http,
+                watch=lambda: open_http(self.options.proxy, purpose),
+            )
             if recover:
                 self._recover(client)
             self._sites[key] = client

@@ -8,7 +8,7 @@ import typing as t
 
 from miner import answers
 from miner.errors import SiteProtocolError
-from miner.service import Service, TicketKey, read_directory, read_service
+from miner.service import Links, Service, TicketKey, read_directory, read_service
 from miner.transport import MAX_REPLY, Call, Reply, Steps, check_transport, origin_of
 from miner.wallet import Wallet
 from miner.wallet.sitebook import DEFAULT_SERVICE
@@ -52,6 +52,11 @@ class Conversation:
         """Return Unix seconds: this machine's, corrected by the site's where they differ too much."""
         wrong = abs(self.clock_offset) > CLOCK_TOLERANCE
         return self.wallet.now() + (self.clock_offset if wrong else 0)
+
+    @property
+    def links(self) -> Links | None:
+        """The links of the service document, where that has been read."""
+        return None if self._service is None else self._service.links
 
     @property
     def clock_warning(self) -> str | None:

@@ -3,10 +3,10 @@
 from miner.engine.clock import Clock, SystemClock
 from miner.engine.engine import MINEABLE, Engine, default_threads
 from miner.engine.events import Event, EventKind
-from miner.engine.interfaces import Client, Job, Submission
+from miner.engine.interfaces import Client, Job, Submission, Tips
 from miner.engine.power import PowerSource, SysfsPower
-from miner.engine.site import solvable
 from miner.engine.statistics import Reason, SiteSnapshot, Snapshot, State
+from miner.engine.value import solvable
 
 __all__ = [
     "MINEABLE",
@@ -24,6 +24,7 @@ __all__ = [
     "Submission",
     "SysfsPower",
     "SystemClock",
+    "Tips",
     "default_threads",
     "solvable",
 ]

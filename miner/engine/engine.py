@@ -22,7 +22,7 @@ from miner.pow import ALGORITHMS
 MAX_THREADS = 8
 DEFAULT_DUTY = 50
 MINEABLE = tuple(name for name in ALGORITHMS if name != "ethash")
-"""Ethash is mined by whoever asks for it, and has built the tables of the epoch: they take seconds to minutes."""
+"""Ethash is mined by whoever asks for it: its tables take seconds to build, and room on the disk."""
 _POWER_SECONDS = 5.0
 
 
@@ -112,6 +112,7 @@ class Engine:
         self._stop_sites = threading.Event()
         self._workers: list[threading.Thread] = []
         self._others: list[threading.Thread] = []
+        self._watches: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begin to mine; returns at once."""
@@ -127,8 +128,11 @@ class Engine:
         self._others = [
             self._thread(f"site-{n}", site.run, self._stop_sites) for n, site in enumerate(self._sites)
         ]
+        self._watches = [
+            self._thread(f"tip-{n}", site.watch.run, self._stop_sites) for n, site in enumerate(self._sites)
+        ]
         self._others.append(self._thread("supervisor", self._supervise_loop, self._stop_sites))
-        for thread in (*self._workers, *self._others):
+        for thread in (*self._workers, *self._others, *self._watches):
             thread.start()
 
     def pause(self, reason: Reason = Reason.USER) -> None:
@@ -175,9 +179,11 @@ class Engine:
         for site in self._sites:
             site.write_down()  # the site's own thread may be waiting for an answer that never comes
             site.wake.set()
+            site.watch.changed()
         deadline = self._clock.now() + timeout
         for thread in self._others:
             _join([thread], max(0.0, deadline - self._clock.now()))
+        _join(self._watches, 0.2)
         if self._ended_at is None:
             self._ended_at = self._clock.now()
 
@@ -227,6 +233,8 @@ class Engine:
             last_refusal=refusals[-1] if refusals else None,
             won=sum(site.won for site in sites),
             pending=sum(site.pending for site in sites),
+            moves=sum(site.moves for site in sites),
+            late=sum(site.late for site in sites),
             goal=self.tickets,
             time_limit=self.time_limit,
             on_battery=self._on_battery,

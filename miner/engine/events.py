@@ -15,6 +15,7 @@ class EventKind(enum.StrEnum):
     SHARE = "share"  # value
     ACCEPTED = "accepted"  # value, count, won
     REFUSED = "refused"  # reason
+    MOVED = "moved"  # upstream has moved on; algorithm
     WAITING = "waiting"  # reason, seconds
     PAUSED = "paused"  # reasons
     RESUMED = "resumed"

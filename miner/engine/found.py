@@ -17,11 +17,13 @@ _MOST = 256
 class Found:
     """A share that the site has not answered yet; it keeps its own job, whatever is searched meanwhile.
 
+    :attr mix: of ethash, what its digest was made of (32 bytes).
     :attr sent: whether it was handed to the client, which then has it written down.
     """
 
     job: Job
     nonce: int
+    mix: bytes | None = None
     sent: bool = False
 
 
@@ -30,11 +32,12 @@ class FoundShares:
 
     :ivar accepted, refused: how many were.
     :ivar refusals: how many were refused since one was accepted.
+    :ivar late: how many of the accepted ones came after upstream had moved on.
     :ivar won: tickets received or given for the accepted ones.
     """
 
     def __init__(self) -> None:
-        self.accepted = self.refused = self.refusals = self.won = 0
+        self.accepted = self.refused = self.refusals = self.late = self.won = 0
         self.last_refusal: str | None = None
         self._lock = threading.Lock()
         self._pending: deque[Found] = deque()
@@ -42,11 +45,11 @@ class FoundShares:
     def __len__(self) -> int:
         return len(self._pending)
 
-    def add(self, job: Job, nonces: Sequence[int]) -> int:
-        """Queue the shares `nonces` of `job` and return how many there was room for."""
+    def add(self, shares: Sequence[Found]) -> int:
+        """Queue `shares` and return how many there was room for."""
         with self._lock:
-            kept = nonces[: max(0, _MOST - len(self._pending))]
-            self._pending.extend(Found(job, nonce) for nonce in kept)
+            kept = shares[: max(0, _MOST - len(self._pending))]
+            self._pending.extend(kept)
             return len(kept)
 
     def pending(self) -> list[Found]:

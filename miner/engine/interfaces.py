@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+
+from miner.tip import Tip
 
 
 class Job(t.Protocol):
@@ -31,6 +33,10 @@ class Job(t.Protocol):
     def epoch(self) -> int | None: ...
     @property
     def epoch_length(self) -> int | None: ...
+    @property
+    def tip(self) -> str | None: ...
+    @property
+    def poll(self) -> int | None: ...
 
 
 class Submission(t.Protocol):
@@ -42,6 +48,23 @@ class Submission(t.Protocol):
     def value(self) -> int: ...
     @property
     def next_job(self) -> t.Any: ...
+    @property
+    def upstream(self) -> str | None: ...
+
+
+class Tips(t.Protocol):
+    """One site's tips, for one thread; see :class:`miner.tip.SiteTips`."""
+
+    def poll(self, algorithm: str) -> Tip:
+        """Ask for the present tip."""
+
+    def events(self, algorithm: str) -> Generator[Tip | None] | None:
+        """Return the tips as they come, None between them as a sign of life; None alone where nothing is streamed."""
+
+    def hang_up(self) -> None:
+        """End a request under way. Called from any thread."""
+
+    def close(self) -> None: ...
 
 
 class Client(t.Protocol):
@@ -53,14 +76,17 @@ class Client(t.Protocol):
     def job(self, algorithms: Sequence[str], *, value: int, donate: bool, fund: str | None) -> t.Any:
         """Return a new :class:`Job`."""
 
-    def submit(self, job: t.Any, nonce: int) -> t.Any:
+    def submit(self, job: t.Any, nonce: int, mix: bytes | None = None) -> t.Any:
         """Write a share down, send it once and return the :class:`Submission`.
 
         What got no answer is sent again by :meth:`recover`, never by a second call.
         """
 
-    def write_down(self, job: t.Any, nonce: int) -> None:
+    def write_down(self, job: t.Any, nonce: int, mix: bytes | None = None) -> None:
         """Write a share down without sending it; :meth:`recover` does. Called from any thread."""
+
+    def tips(self) -> Tips:
+        """Return what tells when upstream has moved on."""
 
     def recover(self) -> t.Any:
         """Send everything without an answer again, as it was written down."""

@@ -6,7 +6,7 @@ import threading
 import typing as t
 
 from miner.engine.interfaces import Job
-from miner.pow import Algorithm, Scan
+from miner.pow import Algorithm, Scan, ethash
 from miner.pow.ethash import EPOCH_LENGTH
 
 
@@ -38,6 +38,15 @@ class Search:
             self._left -= count
             self._next = (start + count) % self._space
             return start, count
+
+    def mix(self, nonce: int) -> bytes | None:
+        """Return what a site wants to see of a share beside its nonce: of ethash the mix (32 bytes), else None."""
+        job = self.job
+        if self.algorithm.name != "ethash":
+            return None
+        at = job.nonce_offset
+        data = job.blob[:at] + nonce.to_bytes(job.nonce_size, "little") + job.blob[at + job.nonce_size :]
+        return ethash.mix(data, seed=job.seed, epoch=job.epoch, epoch_length=job.epoch_length or EPOCH_LENGTH)
 
     def scan(self, start: int, count: int, stop: t.Callable[[], object] | None = None) -> Scan:
         """Try `count` nonces from `start` on.

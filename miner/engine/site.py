@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
+import math
 import random
 import secrets
 import threading
 import typing as t
 from collections.abc import Callable, Sequence
 
+from miner.engine.backoff import Backoff
 from miner.engine.clock import Clock
 from miner.engine.events import Event, EventKind
 from miner.engine.found import Found, FoundShares
+from miner.engine.freshness import Freshness
 from miner.engine.interfaces import Client, Job
 from miner.engine.search import Board, Search
 from miner.engine.statistics import Meter, SiteSnapshot
-from miner.errors import MinerError, SiteProtocolError, SiteRefused, SiteUnreachable, WalletBusy
+from miner.engine.tables import Epoch, prepare_tables
+from miner.engine.tip import Subject, TipWatch
+from miner.engine.value import at_most, far_apart, solvable
+from miner.errors import MinerError, SiteProtocolError, SiteRefused, SiteUnreachable
 from miner.pow import ALGORITHMS, PowError
-from miner.tokens import DENOMINATIONS
+from miner.tip import Tip
 from miner.wording import tickets
 
-SOLVE_SECONDS = 5.0
-"""How long a job is to take; its value is chosen accordingly."""
-MAX_BACKOFF = 60.0
 #: Refusals that say that the job is over, not that the share is wrong.
 JOB_OVER = frozenset({"expired-job", "stale-job", "forged-job", "wrong-key", "key-not-signing"})
 _TOO_MANY_REFUSALS = 5
 _TOO_MANY_OVER = 20
 """Jobs in a row that were over before their share came: a site that takes work and never pays."""
-_TOO_MUCH_NONSENSE = 3
-
-
-def solvable(rate: float, effort: float) -> int:
-    """Return the largest denomination that `rate` hashes a second solve in about 5 s, when one ticket takes `effort` hashes."""
-    return max((d for d in DENOMINATIONS if d <= rate * SOLVE_SECONDS / effort), default=1)
 
 
 class SiteWork:
     """Keeps one site's search on the board and its shares on their way.
 
     :meth:`step` does one thing that is due and is called by one thread only; :meth:`searched` is called by the hashing
-    threads.
+    threads. `watch` looks for news of upstream, in another one.
 
     :param first_value: what to ask for while the rate is not known.
     :param ceiling: returns how many more tickets are wanted, or ``None`` for no limit.
@@ -74,19 +71,21 @@ class SiteWork:
         self._first_value = first_value
         self._emit = emit
         self._random_start = random_start
-        self._jitter = jitter
         self._lock = threading.RLock()
         self._meter = Meter()
         self._shares = FoundShares()
         self._search: Search | None = None
         self._asked = 1
         self._fetched_at = self._renew_at = self._expires_at = 0.0
-        self._failures = 0
-        self._retry_at = 0.0
+        self._backoff = Backoff(jitter)
         self._held = False
         self._waiting: str | None = "asking the site for a job"
         self._searched = 0
         self._mark = 0.0
+        self._algorithm: str | None = None
+        self._tables: frozenset[Epoch] = frozenset()
+        self._fresh = Freshness(jitter)
+        self.watch = TipWatch(client.tips(), clock, subject=self._watched, heard=self._heard, jitter=jitter)
 
     @property
     def won(self) -> int:
@@ -101,12 +100,28 @@ class SiteWork:
         self._meter.add(hashes, now)
         with self._lock:
             self._searched += hashes
-            kept = self._shares.add(search.job, nonces)
+            kept = self._shares.add([Found(search.job, nonce, search.mix(nonce)) for nonce in nonces])
             if kept:
                 self._searched, self._mark = 0, self._meter.active(now)
         for _ in range(kept):
             self._report(EventKind.SHARE, "Found a share.", value=search.job.value)
         if kept or search.exhausted:
+            self.wake.set()
+
+    # Called by the watch.
+
+    def _watched(self) -> Subject | None:
+        search = self._search
+        if search is None or search.job.tip is None or self._held or self._board.halted:
+            return None
+        return Subject(search.job.algorithm, search.job.poll or 1)
+
+    def _heard(self, tip: Tip | None) -> None:
+        if self._fresh.hear(tip, self._clock.now()):
+            self._report(
+                EventKind.MOVED, "Upstream has moved on; new work is on its way.", algorithm=self._algorithm
+            )
+        if self._fresh.due < math.inf:
             self.wake.set()
 
     # Called by the site's own thread.
@@ -126,16 +141,17 @@ class SiteWork:
         self._drop_expired(now)
         if self.error is not None:
             return 1.0
-        if now < self._retry_at:
+        if now < self._backoff.at:
             self.write_down()
-            return min(1.0, self._retry_at - now)
+            return min(1.0, self._backoff.at - now)
         if self._shares:
             self._send()
             return 0.0
         if self._job_due(now):
             self._fetch()
             return 0.0
-        return 1.0
+        until = self._fresh.due - now
+        return min(1.0, until) if until > 0 else 1.0  # what is overdue waits for the end of a pause
 
     def drain(self) -> None:
         """Send what is left once. What then has no answer stays in the wallet for the next start."""
@@ -149,7 +165,7 @@ class SiteWork:
         for found in self._shares.pending():
             if self._shares.claim(found):
                 try:
-                    self.client.write_down(found.job, found.nonce)
+                    self.client.write_down(found.job, found.nonce, found.mix)
                 except MinerError as error:
                     found.sent = False
                     self._failed(error)
@@ -162,6 +178,7 @@ class SiteWork:
             self._meter.begin(now)
         else:
             self._meter.end(now)
+        self.watch.changed()
 
     def snapshot(self) -> SiteSnapshot:
         """Return the present picture."""
@@ -181,9 +198,11 @@ class SiteWork:
                 refused=self._shares.refused,
                 last_refusal=self._shares.last_refusal,
                 won=self.won,
+                moves=self._fresh.moves,
+                late=self._shares.late,
                 pending=len(self._shares),
                 waiting=self._waiting if self._search is None or self._held else None,
-                retry_in=max(0.0, self._retry_at - now),
+                retry_in=max(0.0, self._backoff.at - now),
                 failed=self.error is not None,
             )
 
@@ -197,23 +216,14 @@ class SiteWork:
         if self._search is not None:
             job = self._search.job
             value = solvable(self._meter.speed(now), job.expected_hashes / job.value)
-        ceiling = self._ceiling()
-        if ceiling is not None:
-            value = min(value, max((d for d in DENOMINATIONS if d <= ceiling), default=1))
-        return value
+        return at_most(value, self._ceiling())
 
     def _job_due(self, now: float) -> bool:
         if self._board.halted:
             return False
-        if self._search is None or self._search.exhausted or now >= self._renew_at:
+        if self._search is None or self._search.exhausted or now >= min(self._renew_at, self._fresh.due):
             return True
-        # A new value is worth a request only when it is far from what was asked, and not at every wobble of the rate.
-        wanted = self.wanted(now)
-        if now - self._fetched_at < SOLVE_SECONDS / 2:
-            return False
-        ceiling = self._ceiling()
-        too_much = ceiling is not None and self._asked > max(1, ceiling)
-        return wanted >= 4 * self._asked or self._asked >= 4 * wanted or too_much
+        return far_apart(self._asked, self.wanted(now), self._ceiling(), now - self._fetched_at)
 
     def _fetch(self) -> None:
         began = self._clock.now()
@@ -235,17 +245,23 @@ class SiteWork:
         start = self._random_start(1 << (8 * job.nonce_size))
         search = Search(job, ALGORITHMS[job.algorithm], start=start, owner=self)
         try:
+            self._tables = prepare_tables(job, self._tables, self._preparing)
             search.scan(start, 1)
-        except PowError as error:
+        except (PowError, MemoryError, OSError) as error:
             self._give_up_nonsense(f"sent a job that cannot be searched here. {error}")
             return
+        now = self._clock.now()
         with self._lock:
-            self._search = search
+            if self._algorithm not in (None, job.algorithm):
+                self._meter.restart(now)
+                self._searched, self._mark = 0, self._meter.active(now)
+            self._search, self._algorithm = search, job.algorithm
             self._asked = asked
             self._fetched_at = began
             self._expires_at = began + job.expires_in
             self._renew_at = self._expires_at - min(30.0, job.expires_in / 4)
             self._waiting = None
+        self._fresh.begin(job.tip, now)
         self._board.assign(self.client.origin, self._search)
         self.halted_changed()
         self._report(
@@ -269,9 +285,9 @@ class SiteWork:
             return
         began = self._clock.now()
         try:
-            answer = self.client.submit(found.job, found.nonce)
+            answer = self.client.submit(found.job, found.nonce, found.mix)
         except SiteRefused as error:
-            if _retry_after(error) is not None:
+            if not error.definite:
                 self._failed(error)
                 return
             self._answered()
@@ -288,6 +304,10 @@ class SiteWork:
         self._answered()
         if answer.accepted:
             self._accept([found], answer.value)
+            if answer.upstream == "stale":
+                self._shares.late += 1
+                if self._search is not None and self._search.job is found.job:
+                    self._fresh.outdated(self._clock.now())
         else:
             self._refuse([found], "The site did not accept the share.")
             if self._shares.refusals >= _TOO_MANY_REFUSALS:
@@ -337,7 +357,7 @@ class SiteWork:
 
     def _answered(self) -> None:
         """The site can be reached: hash for it again."""
-        self._failures, self._retry_at = 0, 0.0
+        self._backoff.answered()
         with self._lock:
             if self._search is not None:
                 self._waiting = None
@@ -348,19 +368,12 @@ class SiteWork:
 
     def _failed(self, error: MinerError) -> None:
         """Wait and try again where that can help, else give the site up."""
-        retry_after = _retry_after(error)
-        if retry_after is None:
+        seconds = self._backoff.failed(error, self._clock.now())
+        if seconds is None:
             self._give_up(error)
             return
-        self._failures += 1
-        if isinstance(error, SiteProtocolError) and self._failures >= _TOO_MUCH_NONSENSE:
-            self._give_up(error)
-            return
-        backoff = min(MAX_BACKOFF, 2.0 ** (self._failures - 1)) * (0.75 + self._jitter() / 2)
-        seconds = max(backoff, retry_after)
-        self._retry_at = self._clock.now() + seconds
         self._waiting = str(error)
-        if self._failures > 1 or self._search is None:
+        if self._backoff.failures > 1 or self._search is None:
             # What cannot be sent may expire: do not heat the room for it.
             self._held = self._search is not None
             self._board.assign(self.client.origin, None)
@@ -384,17 +397,15 @@ class SiteWork:
     def _drop_search(self, why: str) -> None:
         with self._lock:
             self._search, self._held, self._waiting = None, False, why
+        self._fresh.begin(None, self._clock.now())
         self._board.assign(self.client.origin, None)
         self.halted_changed()
 
+    def _preparing(self, epoch: Epoch) -> None:
+        why = f"building the tables of ethash for epoch {epoch.number}, which takes seconds"
+        with self._lock:
+            self._waiting = why
+        self._report(EventKind.WAITING, f"Now {why}.", reason=why, seconds=0.0)
+
     def _report(self, kind: EventKind, text: str, **data: t.Any) -> None:
         self._emit(Event(kind, text, self.client.origin, data))
-
-
-def _retry_after(error: MinerError) -> float | None:
-    """Return the least seconds after which trying again may help; ``None`` when it cannot."""
-    if isinstance(error, SiteUnreachable | SiteProtocolError | WalletBusy):
-        return 0.0
-    if isinstance(error, SiteRefused) and not error.definite:
-        return float(error.retry_after or 0)
-    return None

@@ -59,6 +59,7 @@ class Meter:
         self._since: float | None = None
         self._active = 0.0
         self._last = 0.0
+        self._before = (0, 0.0)
         self.hashes = 0
 
     def begin(self, now: float) -> None:
@@ -75,6 +76,15 @@ class Meter:
                 self._last = self._window(now) or self._last
                 self._active += max(0.0, now - self._since)
                 self._since = None
+
+    def restart(self, now: float) -> None:
+        """Forget the rates: what is hashed from `now` on is something else."""
+        with self._lock:
+            self._recent.clear()
+            self._last = 0.0
+            self._active = self.active_unlocked(now)
+            self._since = None if self._since is None else now
+            self._before = (self.hashes, self._active)
 
     def add(self, hashes: int, now: float) -> None:
         """Count `hashes` that were done by `now`."""
@@ -99,10 +109,11 @@ class Meter:
             return (self._window(now) if self._since is not None else 0.0) or self._last
 
     def average(self, now: float) -> float:
-        """Return hashes a second over all the time hashing was wanted."""
+        """Return hashes a second over all the time hashing was wanted, since the last restart."""
         with self._lock:
-            active = self.active_unlocked(now)
-            return self.hashes / active if active > 0 else 0.0
+            hashes, seconds = self._before
+            active = self.active_unlocked(now) - seconds
+            return (self.hashes - hashes) / active if active > 0 else 0.0
 
     def active(self, now: float) -> float:
         """Return the seconds in which hashing was wanted."""
@@ -132,6 +143,8 @@ class SiteSnapshot:
     :attr elapsed: seconds of hashing since then.
     :attr won: tickets received, or given when donating.
     :attr pending: shares found and not answered yet.
+    :attr moves: how often upstream had moved on, and new work was fetched.
+    :attr late: how many of the accepted shares came after that, and were paid all the same.
     :attr waiting: why there is no work, as a sentence; ``None`` while there is.
     :attr retry_in: seconds until the site is asked again.
     """
@@ -149,6 +162,8 @@ class SiteSnapshot:
     last_refusal: str | None = None
     won: int = 0
     pending: int = 0
+    moves: int = 0
+    late: int = 0
     waiting: str | None = None
     retry_in: float = 0.0
     failed: bool = False
@@ -188,6 +203,8 @@ class Snapshot:
     last_refusal: str | None = None
     won: int = 0
     pending: int = 0
+    moves: int = 0
+    late: int = 0
     goal: int | None = None
     time_limit: float | None = None
     on_battery: bool | None = None

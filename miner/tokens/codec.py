@@ -79,15 +79,16 @@ def jcs(value: t.Any) -> bytes:
     return rfc8785.dumps(value)
 
 
-def decode_json(data: bytes, *, name: str = "The body") -> dict[str, t.Any]:
+def decode_json(data: bytes, *, name: str = "The body", fractions: bool = False) -> dict[str, t.Any]:
     """Return the JSON object in `data`, or refuse it: no floats, no duplicate members, no lone surrogates.
 
     :param name: what it is, at the beginning of a sentence.
+    :param fractions: whether floats are right in it; infinity and NaN never are.
     :raises CodecError: ``malformed-json``.
     """
     try:
         text = data.decode("utf-8")
-        value = _decoder.decode(text)
+        value = (_fractional if fractions else _decoder).decode(text)
         if "\\u" in text:  # only an escape can bring half of a surrogate pair in
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except CodecError:
@@ -113,3 +114,4 @@ def _refuse_float(text: str) -> t.NoReturn:
 _decoder = json.JSONDecoder(
     object_pairs_hook=_distinct, parse_float=_refuse_float, parse_constant=_refuse_float
 )
+_fractional = json.JSONDecoder(object_pairs_hook=_distinct, parse_constant=_refuse_float)

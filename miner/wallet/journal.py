@@ -35,7 +35,7 @@ def start_run(connection: sqlite3.Connection, origin: str, algorithm: str, donat
 def update_run(
     connection: sqlite3.Connection, number: int, now: int, values: t.Mapping[str, int | str]
 ) -> None:
-    allowed = ("state", "hashes", "seconds", "accepted", "refused", "tickets")
+    allowed = ("state", "algorithm", "hashes", "seconds", "accepted", "refused", "tickets")
     if not values.keys() <= set(allowed):
         raise ValueError(f"A run records {', '.join(allowed)}.")
     assignments = "".join(f", {name} = :{name}" for name in allowed if name in values)

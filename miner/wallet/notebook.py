@@ -36,7 +36,7 @@ class Notebook:
             return journal.start_run(connection, origin, algorithm, donation, self.now())
 
     def update_run(self, number: int, **values: int | str) -> None:
-        """Set `state`, `hashes`, `seconds`, `accepted`, `refused` or `tickets` of a record."""
+        """Set `state`, `algorithm`, `hashes`, `seconds`, `accepted`, `refused` or `tickets` of a record."""
         with self._store.write() as connection:
             journal.update_run(connection, number, self.now(), values)
 

@@ -97,6 +97,7 @@ export const STATES = {
   "storage-temporary": noticed("storage-temporary", {}, { persisted: false }),
   "site-restarted": noticed("site-restarted", { seconds: 8 }),
   "job-stale": noticed("job-stale"),
+  "upstream-moved": noticed("upstream-moved"),
   "words-unseen": noticed("words-unseen"),
   "paying": { answer: "yes", snapshot: { phase: "paying", balance: 3, missing: 0 } },
   "paid-away": { answer: "yes", snapshot: { balance: 3, missing: 0 }, leads: "https://elsewhere.example/" },

@@ -37,7 +37,7 @@ export function readJob(members, algorithms, donate) {
     keyId: donate ? null : toHex(hex("key_id", 32)),
     expiresIn: integer("expires_in", 1, 86_400),
     receivedAt: performance.now(),
-    tip: optional("tip", text),
+    tip: optional("tip", (key) => text(key, 255)),
     poll: optional("poll", (key) => integer(key, 1, 3600)),
     seed: optional("seed", (key) => hex(key, 32)),
     epoch: optional("epoch", integer),

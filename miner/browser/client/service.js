@@ -23,13 +23,15 @@ export function readService(members) {
   const [limits, consent, links] = ["limits", "consent", "links"].map(service.nested);
   /** Never above what this program handles. @param {string} key @param {number} ours */
   const limit = (key, ours) => Math.min(limits.integer(key, 1), ours);
-  /** @param {string} key */
-  const link = (key) => {
+  /** `hole`: what stands in it for something else. @param {string} key @param {string} [hole] */
+  const link = (key, hole = "") => {
     const path = links.path(key);
-    if (/[{}]/.test(key === "spent" ? path.replace("{key_id}", "") : path))
+    if (/[{}]/.test(path.replace(hole, "")) || !path.includes(hole))
       throw nonsense(`links.${key} has a wrong placeholder.`);
     return path;
   };
+  /** @param {string} key */
+  const ofAlgorithm = (key) => link(key, "{algorithm}");
   return {
     siteName: service.text("site_name", 255),
     denominations,
@@ -59,7 +61,9 @@ export function readService(members) {
       keys: link("keys"),
       restore: link("restore"),
       donate: link("donate"),
-      spent: link("spent"),
+      spent: link("spent", "{key_id}"),
+      tip: links.optional("tip", ofAlgorithm),
+      tipEvents: links.optional("tip_events", ofAlgorithm),
     },
   };
 }

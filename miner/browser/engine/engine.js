@@ -31,6 +31,8 @@ const BROKEN = new EngineError("The miner ends again and again: close other tabs
 export class Engine {
   /** Hashes a second over the last 10 s of hashing, rests included; null while not measured. @type {number | null} */
   rate = null;
+  /** What the rate is of. @type {string | null} */
+  algorithm = null;
   #threads = 1;
   #duty = 1;
   #most = Infinity; // threads for which there is memory
@@ -84,7 +86,12 @@ export class Engine {
   search(job) {
     if (job?.token === this.#book?.job.token) return;
     this.#report();
-    if (!job) this.#at = 0;
+    if (!job || job.algorithm !== this.algorithm) this.#at = 0;
+    if (job && job.algorithm !== this.algorithm) {
+      this.algorithm = job.algorithm;
+      this.#recent = [];
+      this.rate = null;
+    }
     this.#book = job && (this.#books.get(job.token) ?? this.#open(job));
     for (const slot of this.#slots) this.#assign(slot);
     this.#fill();
@@ -117,6 +124,11 @@ export class Engine {
     this.#stop();
     this.#at = 0;
     for (const slot of [...this.#slots, ...this.#leaving]) this.#drop(slot);
+  }
+
+  /** Whether it hashes, or would if there were a job. */
+  get running() {
+    return this.#running;
   }
 
   get #ready() {
@@ -234,7 +246,8 @@ export class Engine {
       if (this.#running && this.#book) this.#at ||= performance.now();
       if (this.#kind !== data.ready) this.on.onkernel((this.#kind = data.ready), data.problem);
     }
-    this.#fresh += data.hashes ?? 0;
+    // What is still said of another algorithm is not of this rate.
+    if (data.hashes && slot.books.get(id)?.job.algorithm === this.algorithm) this.#fresh += data.hashes;
     if (data.nonce !== undefined) {
       this.#report();
       this.on.onfound(/** @type {Book} */ (slot.books.get(id)).job, data.nonce, data.mix);

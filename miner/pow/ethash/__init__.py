@@ -11,7 +11,7 @@ within microseconds and never builds anything. A miner calls :func:`prepare`, or
 from __future__ import annotations
 
 from miner.pow.errors import BadLength, NotCompiled
-from miner.pow.ethash.algorithm import ETHASH, with_table
+from miner.pow.ethash.algorithm import ETHASH, mix, which_epoch, with_table
 from miner.pow.ethash.cache import computed, load, prepare
 from miner.pow.ethash.dataset import close_dataset, open_dataset, prepare_dataset
 from miner.pow.ethash.errors import BadEpoch, TableBusy, TableMissing
@@ -94,9 +94,11 @@ __all__ = [
     "final_digest",
     "hashimoto_light",
     "load",
+    "mix",
     "open_dataset",
     "prepare",
     "prepare_dataset",
     "seed_hash",
+    "which_epoch",
     "with_table",
 ]

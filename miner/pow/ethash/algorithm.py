@@ -53,6 +53,18 @@ def which_epoch(seed: bytes | None, epoch: int | None, epoch_length: int) -> int
     return epoch
 
 
+def mix(
+    data: bytes, *, seed: bytes | None = None, epoch: int | None = None, epoch_length: int = 30000
+) -> bytes:
+    """Return the mix (32 bytes) that the digest of `data` is made of, computed from what a search in this process uses.
+
+    :raises BadLength: `data` has not 40 bytes.
+    :raises BadEpoch, TableMissing, TableBusy: as a search does.
+    """
+    header_hash, nonce = split(data)
+    return _for_search(seed, epoch, epoch_length).hash(header_hash, nonce)[0]
+
+
 def with_table(table: Table, name: str = "ethash") -> Algorithm:
     """Return ethash that hashes and searches with `table` whatever the epoch, so that it can be measured without any file."""
 
