@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 
 from flask import Flask
 
 from flask_ticketminer.assets import languages
 from flask_ticketminer.errors import ConfigurationError
 from flask_ticketminer.work.coins import MOST_PROFITABLE, Coin, read_coins
+from flask_ticketminer.work.market import SWITCH_MARGIN
 from miner.pow import ALGORITHMS, UnknownImplementation
 from miner.pow.errors import REMEDY
 from miner.tokens import DENOMINATIONS, MAX_AMOUNT
+
+if t.TYPE_CHECKING:
+    from flask_ticketminer.work.prices import PriceSource
 
 PREFIX = "TICKETMINER_"
 
@@ -54,8 +59,10 @@ _PUBLISHED_SECRETS = frozenset(
     }
 )
 """Long enough, but printed in Flask's documentation or in the tutorials that everybody copies from."""
+_MAX_MARGIN = 1000
 _FUND = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _TIP_EVENTS = re.compile(r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/{}-]*")
+_PERCENT = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6})?")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
@@ -88,6 +95,9 @@ class Settings:
     coins: t.Mapping[str, Coin]
     coin: str | None
     tip_events: str | None
+    prices: PriceSource | None = field(repr=False)
+    ticket_worth: Decimal | None
+    switch_margin: Decimal
     challenge_life: int
     lease: int
     replay_kept: int
@@ -200,6 +210,9 @@ def read_settings(app: Flask) -> Settings:
         coins=coins,
         coin=read.coin(coins),
         tip_events=read.tip_events(),
+        prices=read.prices(),
+        ticket_worth=read.ticket_worth(),
+        switch_margin=read.switch_margin(),
         challenge_life=read.integer("CHALLENGE_LIFE", 900, 10, 86400),
         lease=read.integer("LEASE", 120, 1, 3600),
         replay_kept=read.integer("REPLAY_KEPT", 86400, 86400, 366 * 86400),
@@ -339,6 +352,39 @@ class _Reader:
         raise self.wrong(
             "TIP_EVENTS", "None, or a path of this site such as '/ticketminer/tip/{algorithm}/events'"
         )
+
+    def prices(self) -> PriceSource | None:
+        given = self.value("PRICES", None)
+        if given is None:
+            return None
+        from flask_ticketminer.work.prices import read_prices  # and an HTTP client, which few sites need
+
+        try:
+            return read_prices(given)
+        except ValueError as error:  # which shows nothing of what was given: a key may stand in it
+            raise ConfigurationError(f"{PREFIX}PRICES cannot be used. {error}") from error
+
+    def ticket_worth(self) -> Decimal | None:
+        given = self.value("TICKET_WORTH", None)
+        if given is None:
+            return None
+        from flask_ticketminer.work.prices import LEAST, MOST, read_amount
+
+        amount = read_amount(given)
+        if amount is None:
+            raise ConfigurationError(
+                f"{PREFIX}TICKET_WORTH must be None, or an amount from {LEAST} to {MOST} as text, such as '0.0000000001'."
+            )
+        return amount
+
+    def switch_margin(self) -> Decimal:
+        given = self.value("SWITCH_MARGIN", str(SWITCH_MARGIN))
+        text = str(given) if type(given) is int or isinstance(given, Decimal) else given
+        if not isinstance(text, str) or not _PERCENT.fullmatch(text) or Decimal(text) > _MAX_MARGIN:
+            raise ConfigurationError(
+                f"{PREFIX}SWITCH_MARGIN must be percent from '0' to '{_MAX_MARGIN}', as text such as '10' or as a whole number."
+            )
+        return Decimal(text)
 
     def effort(self) -> dict[str, int]:
         given = self.value("EFFORT", {})

@@ -37,6 +37,11 @@ _OUTGOING_KEY = ("share_id",)
 COUNTERS = ("issued_share", "issued_change", "issued_exchange", "spent_payment", "spent_exchange")
 """What is counted for each key, in tickets (not in value)."""
 
+FATES = ("accepted", "refused", "stale", "block", "unknown")
+"""How a share that went upstream ends; each is also a sum in ``coin_total``."""
+BLOCK_STATES = ("found", "confirmed", "orphaned")
+"""What is known of a block that a node took."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tables:

@@ -7,8 +7,10 @@ import typing as t
 import pytest
 from mints import Mint
 from sqlalchemy import delete, update
+from test_statistics import forwarded
 
 from flask_ticketminer.mint.audit import audit
+from flask_ticketminer.work.outbox import Fate, Outbox
 
 
 @pytest.fixture
@@ -81,3 +83,47 @@ def test_more_spent_than_issued_is_found(busy_mint: Mint) -> None:
     key, table = busy_mint.keys.current(512), busy_mint.database.tables.spent
     change(busy_mint, table.insert().values(key_id=key.key_id, nonce=bytes(32)))
     assert f"key {key.key_id.hex()[:16]} (value 512): spent at most issued" in failing(busy_mint)
+
+
+@pytest.fixture
+def forwarding_mint(mint: Mint) -> Mint:
+    """A mint with a share that waits for upstream and one that upstream accepted."""
+    for _ in range(2):
+        forwarded(mint)
+    outbox = Outbox(mint.database, mint.clock, "litecoin")
+    (parcel,) = outbox.take("session", 1, 1)
+    outbox.settle({parcel.share_id: Fate("accepted", hashes=65536)}, 1)
+    return mint
+
+
+def test_shares_on_their_way_balance(forwarding_mint: Mint) -> None:
+    names = [line.name for line in audit(forwarding_mint.database).lines]
+    assert "litecoin: forwarded = waiting + fates" in names
+    assert audit(forwarding_mint.database).balanced
+
+
+def test_shares_whose_fate_was_forgotten_balance(forwarding_mint: Mint) -> None:
+    outbox = Outbox(forwarding_mint.database, forwarding_mint.clock, "litecoin")
+    assert outbox.prune(forwarding_mint.clock.now() + 1) == 1
+    assert audit(forwarding_mint.database).balanced
+
+
+def test_a_share_that_was_lost_on_its_way_is_found(forwarding_mint: Mint) -> None:
+    table = forwarding_mint.database.tables.upstream_share
+    change(forwarding_mint, delete(table).where(table.c.state == "pending"))
+    assert failing(forwarding_mint) == ["litecoin: forwarded = waiting + fates"]
+
+
+def test_a_fate_that_was_not_counted_is_found(forwarding_mint: Mint) -> None:
+    table = forwarding_mint.database.tables.upstream_share
+    change(forwarding_mint, update(table).where(table.c.state == "pending").values(state="refused"))
+    assert failing(forwarding_mint) == [
+        "litecoin: forwarded = waiting + fates",
+        "litecoin: refused rows at most counted",
+    ]
+
+
+def test_more_forwarded_than_paid_is_found(forwarding_mint: Mint) -> None:
+    table = forwarding_mint.database.tables.coin_total
+    change(forwarding_mint, update(table).where(table.c.name == "paid_shares").values(total=0))
+    assert failing(forwarding_mint) == ["litecoin: forwarded at most paid shares"]

@@ -133,6 +133,64 @@ def test_config_shows_settings_and_no_secret() -> None:
             assert secret not in output
 
 
+def upstream_site(**config: t.Any) -> Flask:
+    coin = {
+        "symbol": "LTC",
+        "algorithm": "scrypt",
+        "pools": ["stratum+tcp://hunter1:hunter2@127.0.0.1:9"],
+        "block_time": 150,
+    }
+    app = bare(
+        TICKETMINER_COINS={
+            "litecoin": coin,
+            "own-node": {
+                **coin,
+                "pools": None,
+                "node": "http://hunter1:hunter2@127.0.0.1:9/",
+                "address": "ltc1q-hunter",
+            },
+        },
+        **config,
+    )
+    TicketMiner(app)
+    return app
+
+
+@pytest.mark.parametrize(
+    ("prices", "shown"),
+    [
+        ({"url": "https://h.example/?key=hunter3", "headers": {"X-Key": "hunter4"}}, "h.example"),
+        ({"LTC": "85.12"}, "<FixedPrices of LTC>"),
+        (None, None),
+    ],
+)
+def test_config_shows_where_work_and_prices_come_from_and_no_secret_of_them(
+    prices: t.Any, shown: str | None
+) -> None:
+    app = upstream_site(TICKETMINER_PRICES=prices, TICKETMINER_COIN="most-profitable")
+    settings = answer(app, "config")["settings"]
+    assert settings["TICKETMINER_COINS"]["litecoin"] == {"symbol": "LTC", "algorithm": "scrypt"}
+    assert settings["TICKETMINER_SWITCH_MARGIN"] == "10"
+    assert settings["TICKETMINER_PRICES"] is shown is None or shown in settings["TICKETMINER_PRICES"]
+    for output in (json.dumps(settings), run(app, "config").output):
+        assert "hunter" not in output
+
+
+@pytest.mark.parametrize(
+    ("config", "warning"),
+    [
+        ({"TICKETMINER_COIN": "most-profitable"}, "COIN has no effect without TICKETMINER_PRICES"),
+        ({"TICKETMINER_TICKET_WORTH": "1e-9"}, "TICKET_WORTH has no effect without TICKETMINER_PRICES"),
+        (
+            {"TICKETMINER_TICKET_WORTH": "1e-9", "TICKETMINER_COIN": None},
+            "TICKET_WORTH has no effect on local work",
+        ),
+    ],
+)
+def test_config_warns_of_markets_without_prices(config: dict[str, t.Any], warning: str) -> None:
+    assert warning in run(upstream_site(**config), "config").output
+
+
 def test_config_knows_every_setting() -> None:
     app = bare()
     TicketMiner(app)

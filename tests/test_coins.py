@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from flask_ticketminer.work import coins
 from flask_ticketminer.work.coins import Coin, PoolAddress, read_coins
 from flask_ticketminer.work.stratum.connection import Endpoint
+from flask_ticketminer.work.stratum.dialects import Worker
 from miner.pow import ALGORITHMS
 
-SECRET = "correct-horse-battery"
+SECRET = "Correct-horse-battery"
 POOL: dict[str, t.Any] = {
     "symbol": "LTC",
     "algorithm": "scrypt",
@@ -288,3 +289,7 @@ def test_whatever_a_coin_is_given_its_error_is_a_sentence_without_it(
         assert str(error).startswith("Coin coin: ")
         assert SECRET not in str(error)
         assert error.__context__ is None  # whose text might
+
+
+def test_a_worker_does_not_show_its_password() -> None:
+    assert SECRET not in repr(Worker("site.1", SECRET))

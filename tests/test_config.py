@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import traceback
 import typing as t
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -60,11 +62,48 @@ def make_app(tmp_path: t.Any) -> Callable[..., Flask]:
         ("DATABASE_URI", ""),
         ("WORK", "instant"),
         ("CONSENT_TEXT", None),
+        ("UPSTREAM_JOB_LIFE", 5),
+        ("BRIDGE_LEASE", 0),
+        ("COINS", {"litecoin": {"symbol": "LTC"}}),
+        ("COIN", "litecoin"),
+        ("COIN", "most-profitable"),
+        ("PRICES", "85.12"),
+        ("PRICES", {"LTC": 85.12}),
+        ("PRICES", {"url": "ftp://prices.example/"}),
+        ("TICKET_WORTH", 0.1),
+        ("TICKET_WORTH", "0"),
+        ("TICKET_WORTH", "little"),
+        ("SWITCH_MARGIN", 0.1),
+        ("SWITCH_MARGIN", "-1"),
+        ("SWITCH_MARGIN", "1001"),
+        ("SWITCH_MARGIN", True),
     ],
 )
 def test_a_setting_that_cannot_work_is_named(make_app: Callable[..., Flask], key: str, value: object) -> None:
     with pytest.raises(ConfigurationError, match=f"TICKETMINER_{key}"):
         make_app(**{f"TICKETMINER_{key}": value})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("COINS", {"litecoin": {"symbol": "LTC", "algorithm": "scrypt", "pools": ["stratum://a:hunter2@h"]}}),
+        ("PRICES", {"url": "https://prices.example/", "headers": {"X-Key": "hunter2\n"}}),
+        ("PRICES", {"url": "https://prices.example/?key=hunter2", "timeout": 0}),
+        ("TICKET_WORTH", "hunter2"),
+        ("SWITCH_MARGIN", "hunter2"),
+    ],
+)
+def test_no_error_shows_what_was_given(make_app: Callable[..., Flask], key: str, value: object) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        make_app(**{f"TICKETMINER_{key}": value})
+    assert "hunter2" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_amounts_may_be_text_and_whole_numbers(make_app: Callable[..., Flask]) -> None:
+    config = {"TICKETMINER_TICKET_WORTH": "1e-10", "TICKETMINER_SWITCH_MARGIN": 5}
+    settings = make_app(**config).extensions["ticketminer"].settings
+    assert (settings.ticket_worth, settings.switch_margin) == (Decimal("1e-10"), Decimal(5))
 
 
 def test_local_work_is_yespower_where_the_kernels_are(make_app: Callable[..., Flask]) -> None:
@@ -111,7 +150,7 @@ def test_documented_numbers_are_the_defaults(make_app: Callable[..., Flask]) -> 
     numbers = re.findall(
         r"^\.\. data:: (\w+)\n\n   .*?Default: (\d+)\.", DOCUMENTED.read_text(), re.MULTILINE
     )
-    assert len(numbers) == 13
+    assert len(numbers) == 15
     assert {key: int(number) for key, number in numbers}.items() <= make_app().config.items()
 
 

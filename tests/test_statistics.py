@@ -14,7 +14,11 @@ from visitor import PREFIX, Visitor
 
 from flask_ticketminer.clock import ManualClock
 from flask_ticketminer.mint.retirement import prune
+from flask_ticketminer.mint.shares import Origin
 from flask_ticketminer.mint.statistics import fund_total, statistics
+from flask_ticketminer.work.blocks import CONFIRMED, ORPHANED, Blocks
+from flask_ticketminer.work.outbox import Fate, Forward, Outbox
+from flask_ticketminer.work.stratum.dialects import Solution
 
 
 def sums(mint: Mint) -> dict[str, t.Any]:
@@ -32,7 +36,7 @@ def test_new_site_has_nothing_to_tell(memory_mint: Mint) -> None:
         "issued": {"share": 0, "change": 0, "exchange": 0},
         "spent": {"payment": 0, "exchange": 0},
     }
-    assert (numbers["funds"], numbers["keys"], numbers["at"]) == ([], [], START)
+    assert (numbers["funds"], numbers["coins"], numbers["keys"], numbers["at"]) == ([], [], [], START)
 
 
 def test_shares_are_counted_by_number_and_value(mint: Mint) -> None:
@@ -107,6 +111,50 @@ def test_sums_outlive_the_keys_they_came_from(memory_mint: Mint) -> None:
     assert (len(before["keys"]), after["keys"]) == (3, [])
     for member in ("shares", "tickets", "value", "payments", "funds"):
         assert after[member] == before[member]
+
+
+def forwarded(mint: Mint, *, outdated: bool = False) -> bytes:
+    """Pay a share of value 2 that is good enough for upstream; return its id."""
+    share_id = os.urandom(32)
+    solution = Solution(nonce="00000000", extranonce2="00000000", ntime="5f000000")
+    forward = Forward("litecoin", "session", bytes(16), solution, is_block=False, outdated=outdated)
+    mint.ledger.accept_share(share_id, os.urandom(32), value=2, origin=Origin("litecoin", 32768, forward))
+    return share_id
+
+
+def test_a_coin_has_two_accounts_what_the_site_paid_and_what_upstream_took(mint: Mint) -> None:
+    mint.ledger.accept_share(os.urandom(32), os.urandom(32), value=1, origin=Origin("litecoin", 32768))
+    forwarded(mint, outdated=True)
+    for _ in range(3):
+        forwarded(mint)
+    outbox = Outbox(mint.database, mint.clock, "litecoin")
+    taken, refused = outbox.take("session", 1, 2)
+    outbox.settle(
+        {taken.share_id: Fate("accepted", hashes=65536), refused.share_id: Fate("refused", "no")}, 1
+    )
+    (coin,) = sums(mint)["coins"]
+    assert coin["paid"] == {"shares": 5, "value": 9, "hashes": 9 * 32768}
+    assert coin["upstream"] == {
+        "forwarded": 4,
+        "waiting": 1,
+        "accepted": 1,
+        "refused": 1,
+        "stale": 1,
+        "block": 0,
+        "unknown": 0,
+        "credited_hashes": 65536,
+    }
+
+
+def test_blocks_are_counted_with_their_rewards_by_what_became_of_them(mint: Mint) -> None:
+    blocks = Blocks(mint.database, mint.clock, "litecoin")
+    for number in range(3):
+        blocks.add(bytes([number]) * 32, height=number, reward=625_000_000)
+    blocks.decide(bytes(32), CONFIRMED)
+    blocks.decide(bytes([1]) * 32, ORPHANED)
+    (coin,) = sums(mint)["coins"]
+    assert coin["blocks"] == {"found": 1, "confirmed": 1, "orphaned": 1}
+    assert coin["rewards"] == {"found": 625_000_000, "confirmed": 625_000_000, "orphaned": 625_000_000}
 
 
 def test_sums_are_integers_in_json(mint: Mint) -> None:

@@ -22,7 +22,11 @@ def dashboard() -> Response:
     """Return the page of counters."""
     site = current_site()
     response = page(
-        "ticketminer/dashboard.html", statistics=site.statistics.current(), settings=site.settings, day=_day
+        "ticketminer/dashboard.html",
+        statistics=site.statistics.current(),
+        settings=site.settings,
+        offers=site.source.offers(),
+        day=_day,
     )
     return cacheable(response, 60)
 

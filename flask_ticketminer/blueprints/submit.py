@@ -126,7 +126,8 @@ def _answer(site: Site, job: Job, result: ShareResult, upstream: str | None) -> 
     left = job.expires - site.clock.now()
     renew = 0 <= left < min(_RENEW_BEFORE, site.settings.job_life // 3)
     following = None
-    if renew:
+    # After a change of coins the visitor is to ask, and to say what else it computes.
+    if renew and site.source.offers()[0].algorithm == job.algorithm:
         with contextlib.suppress(NoWork, UnknownAlgorithm):
             following = make_job(site, [job.algorithm], value=job.value, donate=job.donated, fund=job.fund)
     return {

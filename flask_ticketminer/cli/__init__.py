@@ -7,6 +7,8 @@ status other than zero.
 from flask_ticketminer.cli.group import group
 from flask_ticketminer.cli.keys import keys
 from flask_ticketminer.cli.ledger import audit_command, prune_command, stats_command
+from flask_ticketminer.cli.overview import upstream_command
+from flask_ticketminer.cli.pool import pool
 from flask_ticketminer.cli.setup import config_command, routes_command
 from flask_ticketminer.cli.upstream import bridge_command
 
@@ -18,6 +20,8 @@ COMMANDS = (
     audit_command,
     prune_command,
     bridge_command,
+    upstream_command,
+    pool,
 )
 for command in COMMANDS:
     group.add_command(command)

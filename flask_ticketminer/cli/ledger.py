@@ -12,9 +12,11 @@ from flask.cli import with_appcontext
 from flask_ticketminer.cli.group import date, json_option, print_json, print_table
 from flask_ticketminer.mint.audit import AuditLine, audit
 from flask_ticketminer.mint.retirement import Pruned, prunable, prune
-from flask_ticketminer.mint.statistics import statistics
+from flask_ticketminer.mint.statistics import PAID, UPSTREAM, statistics
 from flask_ticketminer.site import Site, current_site
+from flask_ticketminer.tables import BLOCK_STATES
 from flask_ticketminer.wording import plural
+from flask_ticketminer.work.market import coin_text
 
 
 @click.command("stats")
@@ -114,6 +116,8 @@ def _print_statistics(numbers: dict[str, t.Any]) -> None:
     )
     for fund in numbers["funds"]:
         click.echo(f"  {fund['fund'] or 'the site itself'}: {fund['donated']:,}")
+    if numbers["coins"]:
+        _print_coins(numbers["coins"])
     if numbers["keys"]:
         click.echo()
         print_table(
@@ -130,3 +134,22 @@ def _print_statistics(numbers: dict[str, t.Any]) -> None:
                 for key in numbers["keys"]
             ],
         )
+
+
+def _print_coins(coins: t.Sequence[dict[str, t.Any]]) -> None:
+    """Print the two accounts of each coin, one below the other: they are not the same thing, and nothing is netted."""
+    paid = [(coin["coin"], *(coin["paid"][name] for name in PAID)) for coin in coins]
+    click.echo("\nWhat this site paid for work")
+    print_table(("coin", "shares", "tickets", "hashes"), paid)
+    click.echo("\nWhat upstream took of it")
+    taken = [(coin["coin"], *(coin["upstream"][name] for name in UPSTREAM)) for coin in coins]
+    print_table(("coin", *(name.replace("_", " ") for name in UPSTREAM)), taken)
+    blocks = [
+        (coin["coin"], state, coin["blocks"][state], coin_text(coin["rewards"][state]))
+        for coin in coins
+        for state in BLOCK_STATES
+        if coin["blocks"][state]
+    ]
+    if blocks:
+        click.echo("\nBlocks that nodes of this site took")
+        print_table(("coin", "state", "blocks", "reward"), blocks)

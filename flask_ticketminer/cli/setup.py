@@ -12,15 +12,17 @@ from flask.cli import with_appcontext
 from sqlalchemy import URL, make_url
 
 from flask_ticketminer.cli.group import json_option, print_json, print_table
-from flask_ticketminer.config import PREFIX, uncompiled, weak_secrets
+from flask_ticketminer.config import PREFIX, Settings, uncompiled, weak_secrets
 from flask_ticketminer.forsale import Gate, Price
 from flask_ticketminer.naming import foreign_name
 from flask_ticketminer.paywall import describe_duration
 from flask_ticketminer.site import Site, current_site
+from flask_ticketminer.work.coins import MOST_PROFITABLE
+from flask_ticketminer.work.prices import FixedPrices, JsonPrices, PriceSource
 from miner.pow import ALGORITHMS
 
 _REDACTED = "(set; not shown)"
-_NOT_SETTINGS = ("denominations", "testing", "coins")
+_NOT_SETTINGS = ("denominations", "testing", "coins", "prices")
 
 
 @click.command("config")
@@ -85,9 +87,19 @@ def _settings(site: Site) -> dict[str, t.Any]:
         coin.name: {"symbol": coin.symbol, "algorithm": coin.algorithm}
         for coin in site.settings.coins.values()
     }
+    values[f"{PREFIX}PRICES"] = _source(site.settings.prices)
+    for name in (f"{PREFIX}TICKET_WORTH", f"{PREFIX}SWITCH_MARGIN"):
+        values[name] = None if values[name] is None else f"{values[name]:f}"
     effort = site.settings.effort
     values[f"{PREFIX}EFFORT"] = {name: effort[name] for name in effort if name in ALGORITHMS}
     return values
+
+
+def _source(prices: PriceSource | None) -> str | None:
+    """Return what prices come from, without keys that may stand in its address or headers."""
+    if isinstance(prices, FixedPrices | JsonPrices):
+        return repr(prices)
+    return None if prices is None else f"<{type(prices).__name__}>"
 
 
 def _shown(url: URL) -> str:
@@ -115,6 +127,7 @@ def _doubts(app: Flask, site: Site) -> t.Iterator[str]:
             yield doubt
     if not app.config.get("SECRET_KEY"):
         yield "SECRET_KEY is not set, so nothing can be signed."
+    yield from _market_doubts(site.settings)
     for name in weak_secrets(app, site.settings):
         yield f"{name} is short or a well-known default; production refuses it. Use at least 16 random characters."
     if site.database.is_memory:
@@ -123,6 +136,18 @@ def _doubts(app: Flask, site: Site) -> t.Iterator[str]:
         yield "the tickets are in SQLite, where one process writes at a time; a busy site uses PostgreSQL or MariaDB."
     if site.settings.allow_http:
         yield f"{PREFIX}ALLOW_HTTP is on: whoever reads the network can take tickets."
+
+
+def _market_doubts(settings: Settings) -> t.Iterator[str]:
+    if settings.offered_coins and settings.prices is None:
+        for name, wish in (
+            ("COIN", settings.coin == MOST_PROFITABLE),
+            ("TICKET_WORTH", settings.ticket_worth),
+        ):
+            if wish:
+                yield f"{PREFIX}{name} has no effect without {PREFIX}PRICES."
+    if settings.ticket_worth is not None and not settings.offered_coins:
+        yield f"{PREFIX}TICKET_WORTH has no effect on local work, which has no worth: name a coin in {PREFIX}COIN."
 
 
 def _routes(site: Site) -> t.Iterator[dict[str, t.Any]]:

@@ -9,14 +9,14 @@ import sys
 import click
 from flask.cli import with_appcontext
 
-from flask_ticketminer.errors import ConfigurationError
+from flask_ticketminer.cli.coins import chosen_coins, coin_option
 from flask_ticketminer.site import current_site
 from flask_ticketminer.work.bridge.events import read_address
 from flask_ticketminer.work.bridge.service import Bridge
 
 
 @click.command("bridge")
-@click.option("--coin", "names", multiple=True, metavar="NAME", help="Only this coin; may be repeated.")
+@coin_option
 @click.option(
     "--listen",
     metavar="HOST:PORT",
@@ -31,19 +31,9 @@ def bridge_command(names: tuple[str, ...], listen: tuple[str, int] | None, quiet
     Run one, beside the web server; a second waits until the first has gone. It ends on Ctrl-C or SIGTERM.
     """
     site = current_site()
-    coins = site.settings.coins
-    if not coins:
-        raise ConfigurationError(
-            "This site's work is local, so there is nothing to bridge. Name a pool or a node in TICKETMINER_COINS."
-        )
-    unknown = sorted(set(names) - set(coins))
-    if unknown:
-        raise click.BadParameter(
-            f"no such coin: {', '.join(unknown)}. TICKETMINER_COINS has {', '.join(coins)}.",
-            param_hint="'--coin'",
-        )
+    coins = chosen_coins(site, names)
     _log(logging.WARNING if quiet else logging.INFO)
-    asyncio.run(Bridge(site, [coins[name] for name in names or coins], listen=listen).serve())
+    asyncio.run(Bridge(site, coins, listen=listen).serve())
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -13,8 +13,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from flask_ticketminer.database import Database
 from flask_ticketminer.mint.orders import RESERVED
-from flask_ticketminer.tables import COUNTERS, Tables
-from flask_ticketminer.work.outbox import FATES, PENDING, SENDING
+from flask_ticketminer.tables import COUNTERS, FATES, Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +47,8 @@ def audit(database: Database) -> AuditReport:
 
     Comparisons: for each key, issued and spent rows (without those that reserved payments hold) equal their counters, and spent ≤
     issued; over the site, value spent = paid + change, value exchanged in = out, value issued for shares = value of accepted
-    undonated shares, funds = donations; each payment's inputs = price + change; reserved payments hold exactly their tickets; for each
-    coin, shares forwarded = shares on their way + shares whose fate is known.
+    undonated shares, funds = donations; each payment's inputs = price + change; reserved payments hold exactly their tickets. For each
+    coin, shares that went upstream = those that wait + those of each fate; rows of a fate are pruned, so they are at most its counter.
 
     :raises DatabaseBusy: the database did not answer in time.
     """
@@ -127,21 +126,31 @@ def _payment_lines(
 
 
 def _coin_lines(connection: Connection, tables: Tables) -> t.Iterator[AuditLine]:
-    share, total = tables.upstream_share, tables.coin_total
-    waiting = _map(
+    table, share = tables.coin_total, tables.upstream_share
+    totals = _by_coin(
         connection,
-        select(share.c.coin, func.count())
-        .where(share.c.state.in_((PENDING, SENDING)))
-        .group_by(share.c.coin),
+        select(table.c.coin, table.c.name, func.sum(table.c.total)).group_by(table.c.coin, table.c.name),
     )
-    counted: dict[str, dict[str, int]] = {coin: {} for coin in waiting}
-    sums = select(total.c.coin, total.c.name, func.sum(total.c.total)).group_by(total.c.coin, total.c.name)
-    for coin, name, number in connection.execute(sums):
-        counted.setdefault(coin, {})[name] = int(number)
-    for coin, totals in sorted(counted.items()):
-        ended = sum(totals.get(fate, 0) for fate in FATES)
-        found = waiting.get(coin, 0) + ended
-        yield AuditLine(f"coin {coin}: shares forwarded", totals.get("forwarded", 0), found)
+    rows = _by_coin(
+        connection, select(share.c.coin, share.c.state, func.count()).group_by(share.c.coin, share.c.state)
+    )
+    for coin in sorted(totals | rows):
+        counted, found = totals.get(coin, {}), rows.get(coin, {})
+        forwarded, paid = counted.get("forwarded", 0), counted.get("paid_shares", 0)
+        ended = sum(counted.get(fate, 0) for fate in FATES)
+        waiting = sum(number for state, number in found.items() if state not in FATES)
+        yield AuditLine(f"{coin}: forwarded at most paid shares", paid, forwarded, at_most=True)
+        yield AuditLine(f"{coin}: forwarded = waiting + fates", forwarded, waiting + ended)
+        for fate in FATES:
+            limit, number = counted.get(fate, 0), found.get(fate, 0)
+            yield AuditLine(f"{coin}: {fate} rows at most counted", limit, number, at_most=True)
+
+
+def _by_coin(connection: Connection, statement: t.Any) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for coin, name, number in connection.execute(statement):
+        found.setdefault(coin, {})[name] = int(number)
+    return found
 
 
 def _rows(connection: Connection, table: Table) -> dict[bytes, int]:

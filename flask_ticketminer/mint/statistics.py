@@ -14,12 +14,16 @@ from sqlalchemy import Connection, Table, func, select
 from flask_ticketminer.clock import Clock
 from flask_ticketminer.database import ATTEMPTS, Database
 from flask_ticketminer.forks import Shared
-from flask_ticketminer.tables import COUNTERS
+from flask_ticketminer.tables import BLOCK_STATES, COUNTERS, FATES
 
 ISSUED = ("share", "change", "exchange")
 """Why tickets are issued."""
 SPENT = ("payment", "exchange")
 """What tickets are spent on."""
+PAID = ("shares", "value", "hashes")
+"""What is counted of the work that was paid for a coin."""
+UPSTREAM = ("forwarded", "waiting", *FATES, "credited_hashes")
+"""What is counted of the shares that were good enough for upstream."""
 KEPT = 1.0
 """Seconds for which sums are shown without asking again."""
 
@@ -37,11 +41,17 @@ def statistics(database: Database, now: int) -> dict[str, t.Any]:
          "payments": number, "exchanges": number,
          "value": {"issued", "spent", "paid", "donated"},
          "funds": [{"fund": name or None, "donated": tickets}],
+         "coins": [{"coin": name, "paid": {"shares", "value", "hashes"},
+                    "upstream": {"forwarded", "waiting", "accepted", "refused", "stale", "block", "unknown", "credited_hashes"},
+                    "blocks": {"found", "confirmed", "orphaned"}, "rewards": {"found", "confirmed", "orphaned"}}],
          "keys": [{"key_id": hex, "value", "not_before", "issue_until", "redeem_until", "issued", "spent"}]}
 
     ``tickets`` and the keys' ``issued`` and ``spent`` count tickets; whatever is called value is in tickets of value 1. Accepted
     shares include donated ones. ``value.donated``, the part of ``value.paid`` that was given away, is what was donated in
-    tickets; ``shares.donated_value`` was donated in work, and the funds count both.
+    tickets; ``shares.donated_value`` was donated in work, and the funds count both. Of a coin ``paid`` is what this site gave for
+    work, hashes being the efforts of the shares; ``upstream`` is what became of those that were good enough for a pool or node, and
+    the effort that was credited for them; blocks and their rewards, in the coin's smallest unit, are those that a node of the site's
+    own took. The two accounts are never netted.
 
     :raises DatabaseBusy: the database did not answer in time.
     """
@@ -133,6 +143,7 @@ class _Reader:
                 {"fund": fund or None, "donated": total}
                 for fund, total in sorted(self.sums(self.tables.fund_total, "fund").items())
             ],
+            "coins": self.coins(),
             "keys": [
                 {
                     "key_id": row.key_id.hex(),
@@ -153,6 +164,23 @@ class _Reader:
         rows = self.connection.execute(select(column, func.sum(table.c.total)).group_by(column))
         return {key: _integer(total) for key, total in rows}
 
+    def coins(self) -> list[dict[str, t.Any]]:
+        """Return the two accounts of each coin that anything was computed for."""
+        table, block = self.tables.coin_total, self.tables.block
+        totals: dict[str, dict[str, int]] = {}
+        for coin, name, total in self.connection.execute(
+            select(table.c.coin, table.c.name, func.sum(table.c.total)).group_by(table.c.coin, table.c.name)
+        ):
+            totals.setdefault(coin, {})[name] = _integer(total)
+        blocks: dict[str, dict[str, tuple[int, int]]] = {}
+        for coin, state, number, reward in self.connection.execute(
+            select(block.c.coin, block.c.state, func.count(), func.sum(block.c.reward)).group_by(
+                block.c.coin, block.c.state
+            )
+        ):
+            blocks.setdefault(coin, {})[state] = int(number), _integer(reward)
+        return [_coin(coin, totals.get(coin, {}), blocks.get(coin, {})) for coin in sorted(totals | blocks)]
+
     def counters(self) -> dict[bytes, dict[str, int]]:
         """Return the counters of each key, over all slots."""
         table = self.tables.counter
@@ -165,6 +193,25 @@ class _Reader:
         for key_id, kind, total in rows:
             found.setdefault(key_id, {})[kind] = _integer(total)
         return found
+
+
+def _coin(
+    name: str, totals: t.Mapping[str, int], blocks: t.Mapping[str, tuple[int, int]]
+) -> dict[str, t.Any]:
+    fates = {fate: totals.get(fate, 0) for fate in FATES}
+    forwarded = totals.get("forwarded", 0)
+    return {
+        "coin": name,
+        "paid": {each: totals.get(f"paid_{each}", 0) for each in PAID},
+        "upstream": {
+            "forwarded": forwarded,
+            "waiting": forwarded - sum(fates.values()),
+            **fates,
+            "credited_hashes": totals.get("credited_hashes", 0),
+        },
+        "blocks": {state: blocks.get(state, (0, 0))[0] for state in BLOCK_STATES},
+        "rewards": {state: blocks.get(state, (0, 0))[1] for state in BLOCK_STATES},
+    }
 
 
 def _issued(numbers: t.Mapping[str, int]) -> int:

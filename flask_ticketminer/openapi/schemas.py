@@ -7,7 +7,7 @@ import typing as t
 from flask_ticketminer.challenge import INTENT, METHOD, OTHER_HEADER
 from flask_ticketminer.config import Settings
 from flask_ticketminer.mint.restore import MAX_HASHES
-from flask_ticketminer.mint.statistics import ISSUED, SPENT
+from flask_ticketminer.mint.statistics import ISSUED, PAID, SPENT, UPSTREAM
 from flask_ticketminer.openapi.problems import PROBLEM
 from flask_ticketminer.openapi.strings import (
     ALPHABET,
@@ -25,9 +25,10 @@ from flask_ticketminer.openapi.strings import (
     base64url,
     hexadecimal,
 )
+from flask_ticketminer.tables import BLOCK_STATES, FATES
 from flask_ticketminer.work.job import MAX_TOKEN
 from flask_ticketminer.work.local import BLOB_SIZE, NONCE_OFFSET, NONCE_SIZE
-from flask_ticketminer.work.outbox import FATES, PENDING, SENDING
+from flask_ticketminer.work.outbox import PENDING, SENDING
 from flask_ticketminer.work.stratum.header import HEADER_SIZE
 from flask_ticketminer.work.stratum.header import NONCE_OFFSET as HEADER_NONCE_OFFSET
 from miner.tokens import TOKEN_TYPE
@@ -351,6 +352,14 @@ def _statistics() -> Schema:
         "issued": COUNT,
         "spent": COUNT,
     }
+    coin = {
+        "coin": _TEXT,
+        "paid": _open(dict.fromkeys(PAID, COUNT)),
+        "upstream": _open(dict.fromkeys(UPSTREAM, COUNT)),
+        "blocks": _open(dict.fromkeys(BLOCK_STATES, COUNT)),
+        "rewards": _open(dict.fromkeys(BLOCK_STATES, COUNT))
+        | {"description": "In the coin's smallest unit."},
+    }
     return _open(
         {
             "at": UNIX_TIME,
@@ -362,6 +371,7 @@ def _statistics() -> Schema:
             "exchanges": COUNT,
             "value": _open(dict.fromkeys(("issued", "spent", "paid", "donated"), COUNT)),
             "funds": _array(_open({"fund": {"type": ["string", "null"]}, "donated": COUNT})),
+            "coins": _array(_open(coin)),
             "keys": _array(_open(key)),
         }
     )

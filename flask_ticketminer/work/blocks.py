@@ -9,8 +9,9 @@ from sqlalchemy.exc import IntegrityError
 
 from flask_ticketminer.clock import Clock
 from flask_ticketminer.database import Database
+from flask_ticketminer.tables import BLOCK_STATES
 
-FOUND, CONFIRMED, ORPHANED = "found", "confirmed", "orphaned"
+FOUND, CONFIRMED, ORPHANED = BLOCK_STATES
 
 
 class Blocks:

@@ -188,6 +188,13 @@ def share_warning(coin: Coin, pool_target: int, effort: int) -> str | None:
     )
 
 
+def coin_text(units: int) -> str:
+    """Return an amount in a coin's smallest unit (10^-8) as one in coins, every digit of it."""
+    whole, rest = divmod(units, UNITS)
+    digits = f"{rest:08d}".rstrip("0")
+    return f"{whole:,}.{digits}" if digits else f"{whole:,}"
+
+
 class _Reader:
     """Takes a transaction apart.
 

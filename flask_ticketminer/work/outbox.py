@@ -31,12 +31,11 @@ from flask_ticketminer.clock import Clock
 from flask_ticketminer.database import Database
 from flask_ticketminer.mint.counters import CoinTotal, Counter, Counters
 from flask_ticketminer.mint.statements import Statements
+from flask_ticketminer.tables import FATES
 from flask_ticketminer.work.stratum.dialects import Solution
 
 PENDING, SENDING = "pending", "sending"
-ACCEPTED, REFUSED, STALE, BLOCK, UNKNOWN = "accepted", "refused", "stale", "block", "unknown"
-FATES = (ACCEPTED, REFUSED, STALE, BLOCK, UNKNOWN)
-"""How it ends; each is also the name of a :class:`~flask_ticketminer.mint.counters.CoinTotal`."""
+ACCEPTED, REFUSED, STALE, BLOCK, UNKNOWN = FATES
 OUTDATED = "The work was outdated when the share came."
 ENDED = "The session with the pool that it was for has ended."
 DIED = "The bridge ended between sending it and an answer."

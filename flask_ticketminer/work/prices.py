@@ -61,12 +61,15 @@ class FixedPrices:
     def __init__(self, table: Mapping[str, str | int | Decimal]) -> None:
         self._table = {}
         for symbol, given in table.items():
-            amount = _amount(given)
+            amount = read_amount(given)
             if not isinstance(symbol, str) or not _SYMBOL.fullmatch(symbol) or amount is None:
                 raise ValueError(
                     f"A price is an amount from {LEAST} to {MOST} as text, under the symbol of its coin: {{'LTC': '85.12'}}."
                 )
             self._table[symbol] = Price(amount)
+
+    def __repr__(self) -> str:
+        return f"<FixedPrices of {', '.join(self._table) or 'nothing'}>"
 
     async def prices(self, symbols: Collection[str]) -> Mapping[str, Price]:
         return {symbol: self._table[symbol] for symbol in symbols if symbol in self._table}
@@ -157,7 +160,7 @@ class JsonPrices:
         except (httpx.HTTPError, ValueError) as error:
             return self._failed(printable(error) or type(error).__name__)
         for symbol in symbols:
-            amount = _amount(self._found(document, symbol))
+            amount = read_amount(self._found(document, symbol))
             if amount is None:
                 self._failed(f"there is no amount for {symbol} at the end of the path")
             else:
@@ -212,7 +215,7 @@ async def current_prices(source: PriceSource, symbols: Collection[str]) -> dict[
         found = await source.prices(tuple(symbols))
         known = {symbol: found[symbol] for symbol in symbols if symbol in found}
         for symbol, price in known.items():
-            if not isinstance(price.amount, Decimal) or _amount(price.amount) is None:
+            if not isinstance(price.amount, Decimal) or read_amount(price.amount) is None:
                 raise ValueError(f"The amount of {symbol} must be a Decimal from {LEAST} to {MOST}.")
         return known
     except Exception:
@@ -241,8 +244,8 @@ def read_prices(given: object) -> PriceSource:
     )
 
 
-def _amount(given: object) -> Decimal | None:
-    """Return what is a price, as Decimal; None of everything else."""
+def read_amount(given: object) -> Decimal | None:
+    """Return what is an amount (text, a whole number, a Decimal), as Decimal; None of everything else."""
     if isinstance(given, str):
         amount = Decimal(given) if _AMOUNT.fullmatch(given) else None
     elif isinstance(given, Decimal):

@@ -37,9 +37,17 @@ class Template:
     def epoch(self) -> int:
         """Of an ethash job; by the block's number where the pool tells it, else by the seed."""
         assert isinstance(self.job, EthashJob)
-        if self.job.number is not None:
-            return self.job.number // self.epoch_length
-        return ethash.epoch_of_seed(self.job.seed_hash, epoch_length=self.epoch_length)
+        return epoch_of(self.job, self.epoch_length)
+
+
+def epoch_of(job: EthashJob, epoch_length: int) -> int:
+    """Return the epoch of an ethash job.
+
+    :raises PowError: its seed is that of none.
+    """
+    if job.number is not None:
+        return job.number // epoch_length
+    return ethash.epoch_of_seed(job.seed_hash, epoch_length=epoch_length)
 
 
 def job_to_bytes(job: UpstreamJob, *, epoch_length: int, first: int) -> bytes:

@@ -23,18 +23,22 @@ REREAD_UNKNOWN = 0.02
 GRACE = 30
 """Seconds for which a template that upstream has voided is still paid."""
 LEASE = 4096
+CHOICE = ""
+"""In place of a coin's name: the lease of the bridge that chooses among coins; its row's ``detail`` names the coin."""
 SMALL_LEASE = 64
 """Numbers that a process leases at once; of a template with at most 2 bytes of extranonce2 only so few."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """One look: by coin the template to cut from and the end of its bridge's lease, and when each living template was voided."""
+    """One look: by coin the template to cut from and the end of its bridge's lease, when each living template was voided, and the coin
+    that was chosen with the end of the lease of whoever chose it.
+    """
 
     at: float = float("-inf")
     current: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     voided: dict[bytes, int] = field(default_factory=dict)
-    chosen: str = ""
+    chosen: tuple[str, int] = ("", 0)
 
 
 class Templates(Shared):
@@ -74,8 +78,9 @@ class Templates(Shared):
         return self._known.get(template_id) if lease_until >= self._clock.now() else None
 
     def chosen(self) -> str:
-        """Return the name of the coin that is worth most, as a bridge found; empty where none has."""
-        return self._look().chosen
+        """Return the name of the coin that is worth most, as a bridge finds; empty where none does."""
+        name, lease_until = self._look().chosen
+        return name if lease_until >= self._clock.now() else ""
 
     def standing(self, template_id: bytes) -> tuple[Template | None, int]:
         """Return the template with this id while its work is paid, and when upstream voided it (Unix seconds, 0: it has not)."""
@@ -141,7 +146,7 @@ class Templates(Shared):
             del self._known[gone]
             self._leases.pop(gone, None)
         current = {row.coin: (row.template_id, row.lease_until) for row in rows if row.template_id}
-        chosen = next((row.detail for row in rows if row.coin == ""), "")
+        chosen = next(((row.detail, row.lease_until) for row in rows if row.coin == CHOICE), ("", 0))
         return _Seen(at, current, voided, chosen)
 
     def _fetch(self, connection: Connection, wanted: t.Collection[bytes]) -> None:

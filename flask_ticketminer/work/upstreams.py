@@ -69,6 +69,7 @@ class Upstream:
         self.seconds = seconds
         self.fence = 0
         self._held_until = float("-inf")
+        self._state = ""
 
     @property
     def is_held(self) -> bool:
@@ -81,6 +82,7 @@ class Upstream:
         found = self._database.read(
             lambda connection: connection.execute(select(row).where(row.c.coin == self.coin)).first()
         )
+        self._state = CONNECTING
         values = {"holder": self.holder, "lease_until": now + self.seconds, "changed": now}
         news = {"template_id": None, "state": CONNECTING, "detail": ""}
         if found is None:
@@ -141,10 +143,9 @@ class Upstream:
         :raises LeaseLost: it is not ours any more.
         """
         self._database.transaction(
-            lambda connection: self._change(
-                connection, state=state, detail=detail[:_MAX_DETAIL], changed=self._clock.now()
-            )
+            lambda connection: self._change(connection, detail=detail[:_MAX_DETAIL], **self._news(state))
         )
+        self._state = state
 
     def publish(self, template: Template, *, body: bytes | None = None) -> None:
         """Let jobs be cut from `template`. Templates of this coin with another tip are void from now on.
@@ -167,7 +168,8 @@ class Upstream:
 
         def work(connection: Connection) -> None:
             first = self._following(connection, template)
-            self._change(connection, template_id=template.template_id, state=WORKING, detail="", changed=now)
+            news = {"template_id": template.template_id, "detail": "", **self._news(WORKING)}
+            self._change(connection, **news)
             self._void(connection, now, self._templates.c.tip_id != template.tip)
             document = job_to_bytes(template.job, epoch_length=template.epoch_length, first=first)
             numbered = made | {"document": document, "next_counter": first}
@@ -175,6 +177,7 @@ class Upstream:
 
         with contextlib.suppress(IntegrityError):  # an earlier try was committed, and its answer was lost
             self._database.transaction(work)
+        self._state = WORKING
 
     def void(self) -> None:
         """Upstream is gone: nothing of it is worth anything now.
@@ -232,6 +235,10 @@ class Upstream:
         table = self._templates
         alive = and_(table.c.coin == self.coin, table.c.voided == 0, which)
         connection.execute(update(table).where(alive).values(voided=now))
+
+    def _news(self, state: str) -> dict[str, t.Any]:
+        """Return what is written down of a state, with the time when it is another one than before."""
+        return {"state": state} | ({} if state == self._state else {"changed": self._clock.now()})
 
     def _change(self, connection: Connection, **values: t.Any) -> None:
         ours = and_(self._row.c.coin == self.coin, self._row.c.fence == self.fence)

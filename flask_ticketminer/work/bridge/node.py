@@ -36,7 +36,7 @@ _LEAST = 0.1
 _RETRY, _MOST_RETRY = 1.0, 30.0
 _STARTING = frozenset({-28, -10, -9})
 """The node is loading, catching up, or has no peers: later it takes what it refuses now."""
-_TAG = b"/ticketminer/"
+TAG = b"/ticketminer/"
 
 
 class NodeTalk(Talk):
@@ -90,7 +90,7 @@ class NodeTalk(Talk):
         retry = _RETRY
         while True:
             try:
-                script = await self._script(client)
+                script = await output_script(client, self.coin)
                 long_poll_id = None
                 while True:
                     long_poll_id = await self._next(client, script, long_poll_id)
@@ -115,12 +115,12 @@ class NodeTalk(Talk):
         if found is None:
             found = await client.template(self.coin.rules)
         template_id = new_template_id()
-        template = read_template(found, script, job_id=template_id.hex(), tag=_TAG)
+        template = read_template(found, script, job_id=template_id.hex(), tag=TAG)
         self._templates[template_id] = template
         while len(self._templates) > 8:
             del self._templates[next(iter(self._templates))]
         tip = hashlib.sha256(template.job.params[1].encode()).hexdigest()[:16]
-        effort = self.parts.effort(self.coin.algorithm)
+        effort = self.parts.effort(self.coin, template.job)
         await self.publish(
             Template(template_id, self.coin.name, SESSION, self.coin.algorithm, tip, effort, template.job),
             body=body_to_bytes(template),
@@ -129,16 +129,6 @@ class NodeTalk(Talk):
             await asyncio.sleep(_POLL)
         await asyncio.sleep(_LEAST)
         return template.long_poll_id
-
-    async def _script(self, client: NodeClient) -> bytes:
-        """Return the output script of the coin's address."""
-        found = await client.call("validateaddress", self.coin.address)
-        text = found.get("scriptPubKey") if isinstance(found, dict) and found.get("isvalid") else None
-        if not isinstance(text, str) or not is_hex(text) or not text:
-            raise UpstreamError(
-                f"The node says that {self.coin.address} is no address of its chain: set the address of {self.coin.name} to one."
-            )
-        return bytes.fromhex(text)
 
     async def _template(self, template_id: bytes) -> BlockTemplate | None:
         template = self._templates.get(template_id)
@@ -163,6 +153,20 @@ class NodeTalk(Talk):
                     log.info("%s: block %s is %s.", self.coin.name, block_hash.hex(), state)
                     await self.store(lambda: self._blocks.decide(block_hash, state))  # noqa: B023 - awaited
             await asyncio.sleep(self._look_for_blocks)
+
+
+async def output_script(client: NodeClient, coin: Coin) -> bytes:
+    """Return the output script of the coin's address.
+
+    :raises UpstreamError: the node does not answer, or says that it is no address.
+    """
+    found = await client.call("validateaddress", coin.address)
+    text = found.get("scriptPubKey") if isinstance(found, dict) and found.get("isvalid") else None
+    if not isinstance(text, str) or not is_hex(text) or not text:
+        raise UpstreamError(
+            f"The node says that {coin.address} is no address of its chain: set the address of {coin.name} to one."
+        )
+    return bytes.fromhex(text)
 
 
 def header_of(job: HeaderJob, solution: Solution) -> bytes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
-import typing as t
 from collections import OrderedDict
 
 from flask_ticketminer.work.bridge.talk import Parts, Talk, new_template_id, undisturbed
-from flask_ticketminer.work.coins import Coin
+from flask_ticketminer.work.coins import Coin, PoolAddress
 from flask_ticketminer.work.difficulty import expected_hashes
 from flask_ticketminer.work.market import share_warning, suggested_difficulty
 from flask_ticketminer.work.outbox import ACCEPTED, BLOCK, ENDED, REFUSED, STALE, UNKNOWN, Fate, Parcel
@@ -24,7 +24,8 @@ from flask_ticketminer.work.stratum.dialects import (
 from flask_ticketminer.work.stratum.errors import Disconnected, Misbehaved, NotSent, Refused
 from flask_ticketminer.work.stratum.jobs import EthashJob
 from flask_ticketminer.work.stratum.pools import Backoff, Pool, Pools
-from flask_ticketminer.work.template import Template
+from flask_ticketminer.work.template import Template, epoch_of
+from flask_ticketminer.work.upstreams import CONNECTING
 from miner.pow import PowError, ethash
 
 log = logging.getLogger(__name__)
@@ -57,9 +58,13 @@ class PoolTalk(Talk):
     async def talk(self) -> None:
         await self.store(self.upstream.void)  # the sessions of other bridges have ended
         await self.store(lambda: self.outbox.end_others(""))
-        pools = [Pool(each.endpoint, self._dialects(each.user, each.password)) for each in self.coin.pools]
+        pools = [
+            Pool(each.endpoint, functools.partial(dialect_of, self.coin, each)) for each in self.coin.pools
+        ]
         running = asyncio.create_task(
-            Pools(pools, self._session, patience=self._patience, backoff=self._backoff).run()
+            Pools(
+                pools, self._session, patience=self._patience, backoff=self._backoff, failed=self._failed
+            ).run()
         )
         stop = asyncio.create_task(self.stopping.wait())
         try:
@@ -96,13 +101,8 @@ class PoolTalk(Talk):
         credited = min(expected_hashes(job.target), (1 << 62))
         return Fate(BLOCK if parcel.is_block else ACCEPTED, hashes=credited)
 
-    def _dialects(self, user: str, password: str) -> t.Callable[[], Dialect]:
-        worker, algorithm = Worker(user, password), self.coin.algorithm
-        if self.coin.dialect == "nicehash":
-            return lambda: NicehashDialect(worker, AGENT)
-        if self.coin.dialect == "getwork":
-            return lambda: GetworkDialect(worker, AGENT)
-        return lambda: BitcoinDialect(algorithm, worker, AGENT)
+    async def _failed(self, reason: str) -> None:
+        await self.store(lambda: self.upstream.tell(CONNECTING, reason))
 
     async def _session(self, connection: Connection) -> None:
         self._jobs.clear()
@@ -142,7 +142,7 @@ class PoolTalk(Talk):
             template_id = new_template_id()
             if clean or not tip:
                 tip = template_id[:8].hex()
-            effort = self.parts.effort(self.coin.algorithm)
+            effort = self.parts.effort(self.coin, job)
             await self._advise(connection, job, effort)
             if isinstance(job, EthashJob):
                 await self._prepare(job)
@@ -169,12 +169,7 @@ class PoolTalk(Talk):
         length = self.coin.epoch_length
 
         def prepare() -> None:
-            epoch = (
-                ethash.epoch_of_seed(job.seed_hash, epoch_length=length)
-                if job.number is None
-                else job.number // length
-            )
-            ethash.prepare(epoch, epoch_length=length)
+            ethash.prepare(epoch_of(job, length), epoch_length=length)
 
         try:
             await asyncio.to_thread(prepare)
@@ -188,3 +183,13 @@ class PoolTalk(Talk):
             self._warned = True
             log.warning("%s", warning)
             await connection.suggest(suggested_difficulty(self.coin, effort))
+
+
+def dialect_of(coin: Coin, pool: PoolAddress) -> Dialect:
+    """Return a new session's state with one of the coin's pools."""
+    worker = Worker(pool.user, pool.password)
+    if coin.dialect == "nicehash":
+        return NicehashDialect(worker, AGENT)
+    if coin.dialect == "getwork":
+        return GetworkDialect(worker, AGENT)
+    return BitcoinDialect(coin.algorithm, worker, AGENT)

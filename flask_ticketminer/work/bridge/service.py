@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from flask_ticketminer.site import Site
 from flask_ticketminer.work.bridge.events import LOOK, Events, Tips
+from flask_ticketminer.work.bridge.market import Market
 from flask_ticketminer.work.bridge.node import NodeTalk
 from flask_ticketminer.work.bridge.pool import PoolTalk
 from flask_ticketminer.work.bridge.talk import Parts, Talk
@@ -26,11 +27,13 @@ class Bridge:
 
     def __init__(self, site: Site, coins: Sequence[Coin], *, listen: tuple[str, int] | None = None) -> None:
         settings = site.settings
+        holder = f"{socket.gethostname()[:40]}:{os.getpid()}"
+        self.market = Market(settings, site.database, site.clock, site.templates, holder=holder)
         parts = Parts(
             database=site.database,
             clock=site.clock,
-            effort=settings.effort.__getitem__,
-            holder=f"{socket.gethostname()[:40]}:{os.getpid()}",
+            effort=self.market.effort,
+            holder=holder,
             lease=settings.bridge_lease,
             job_life=settings.upstream_job_life,
             kept=settings.replay_kept,
@@ -55,6 +58,7 @@ class Bridge:
         if self.events is not None:
             self.events.open()
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.market.run())
             for talk in self.talks:
                 tasks.create_task(talk.run())
             if self.events is not None:
@@ -63,6 +67,7 @@ class Bridge:
     def stop(self) -> None:
         """End, once the shares that are on their way are answered or a few seconds have passed."""
         self._stopping.set()
+        self.market.stopping.set()
         for talk in self.talks:
             talk.stopping.set()
 

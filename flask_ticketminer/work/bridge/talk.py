@@ -17,6 +17,7 @@ from flask_ticketminer.database import Database
 from flask_ticketminer.errors import DatabaseBusy, OutcomeUnknown
 from flask_ticketminer.work.coins import Coin
 from flask_ticketminer.work.outbox import Fate, Outbox, Parcel
+from flask_ticketminer.work.stratum.dialects import UpstreamJob
 from flask_ticketminer.work.template import Template
 from flask_ticketminer.work.upstreams import CONNECTING, LeaseLost, Upstream
 
@@ -37,7 +38,7 @@ _TIDY = 30.0
 class Parts:
     """What a talk works with.
 
-    :ivar effort: returns the expected hashes a ticket of an algorithm.
+    :ivar effort: returns the expected hashes a ticket of work on a job of a coin.
     :ivar holder: names this process for people.
     :ivar lease: seconds.
     :ivar job_life: seconds that a job of upstream work lasts.
@@ -46,7 +47,7 @@ class Parts:
 
     database: Database
     clock: Clock
-    effort: Callable[[str], int]
+    effort: Callable[[Coin, UpstreamJob], int]
     holder: str
     lease: int
     job_life: int
@@ -141,13 +142,8 @@ class Talk(abc.ABC):
         await self._write_down(fence)
 
     async def store(self, act: Callable[[], T]) -> T:
-        """Run `act`, which uses the database, beside the event loop, and again for as long as the database is away."""
-        while True:
-            try:
-                return await asyncio.to_thread(act)
-            except (DatabaseBusy, OutcomeUnknown) as error:
-                log.warning("%s", error)
-                await asyncio.sleep(1)
+        """Run `act` as :func:`stored` does."""
+        return await stored(act)
 
     async def _take(self, session: str, room: int, held: t.Collection[bytes]) -> list[Parcel]:
         fence, lost = self.upstream.fence, self._lost
@@ -201,11 +197,7 @@ class Talk(abc.ABC):
 
     async def pause(self, seconds: float) -> None:
         """Sleep, but no longer than until :attr:`stopping` is set."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self.stopping.wait()
-        except TimeoutError:
-            return
+        await pause(self.stopping, seconds)
 
     async def _keep(self) -> None:
         """Renew the lease in time, and tidy up."""
@@ -220,6 +212,25 @@ class Talk(abc.ABC):
                 await self.store(lambda: self.upstream.prune(self.parts.job_life))
                 await self.store(lambda: self.outbox.prune(self.parts.clock.now() - self.parts.kept))
             await asyncio.sleep(self.parts.lease / 3)
+
+
+async def stored(act: Callable[[], T]) -> T:
+    """Run `act`, which uses the database, beside the event loop, and again for as long as the database is away."""
+    while True:
+        try:
+            return await asyncio.to_thread(act)
+        except (DatabaseBusy, OutcomeUnknown) as error:
+            log.warning("%s", error)
+            await asyncio.sleep(1)
+
+
+async def pause(stopping: asyncio.Event, seconds: float) -> None:
+    """Sleep, but no longer than until `stopping` is set."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        return
 
 
 async def undisturbed(awaited: t.Coroutine[t.Any, t.Any, T]) -> T:

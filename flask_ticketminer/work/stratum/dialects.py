@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from flask_ticketminer.work.stratum.errors import Misbehaved
@@ -47,7 +47,7 @@ class Worker:
     """Who mines, as the pool knows them."""
 
     name: str
-    password: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Pools:
 
     :param session: awaited beside each session, from its first moment; what it awaits of the connection raises when that ends, and
         when it returns the connection is closed.
+    :param failed: is told why each session ended that a pool did not end by asking for another.
     :param sleep: seconds; a test's may be shorter.
     """
 
@@ -60,6 +61,7 @@ class Pools:
         patience: Patience | None = None,
         backoff: Backoff | None = None,
         tls: ssl.SSLContext | None = None,
+        failed: Callable[[str], Awaitable[None]] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -70,6 +72,7 @@ class Pools:
         self._patience = patience or Patience()
         self._backoff = backoff or Backoff()
         self._tls = tls
+        self._failed = failed
         self._sleep = sleep
         self._monotonic = monotonic
 
@@ -103,8 +106,14 @@ class Pools:
                     return False  # it would have us run in circles
                 await self._sleep(wish.wait)
             except UpstreamError as error:
-                log.warning("%s: %s", pool.endpoint, error)
-                return not isinstance(error, Mute) and self._monotonic() - began >= STEADY
+                steady = not isinstance(error, Mute) and self._monotonic() - began >= STEADY
+                reason, where = str(error), str(pool.endpoint)
+                if not reason.startswith(where):
+                    reason = f"{where}: {reason}"
+                log.warning("%s", reason)
+                if self._failed is not None:
+                    await self._failed(reason)
+                return steady
 
     async def _hold(self, pool: Pool) -> None:
         connection = await Connection.open(

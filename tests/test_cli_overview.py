@@ -1,0 +1,143 @@
+"""``flask ticketminer upstream`` and ``stats``: what an operator sees of the bridge's talks and of the two accounts."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+
+from click.testing import Result
+from mines import COIN, Mine, mining, mining_app, run
+from scripted_pool import Refusal, Talk
+from sqlalchemy import update
+from test_bridge_pool import easy_pool
+
+from flask_ticketminer.cli import group
+from flask_ticketminer.work.blocks import Blocks
+
+
+async def command(mine: Mine, *arguments: str) -> Result:
+    return await mine.ask(lambda: mine.app.test_cli_runner().invoke(group, arguments))
+
+
+async def seen(mine: Mine) -> dict[str, t.Any]:
+    result = await command(mine, "upstream", "--json")
+    (only,) = json.loads(result.stdout)["coins"]
+    assert (result.exit_code == 0) == (only["template_age"] is not None)
+    return t.cast("dict[str, t.Any]", only)
+
+
+def test_a_coin_with_work_is_shown_with_its_bridge_and_its_outbox(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        async with mining(tmp_path, easy_pool()) as mine:
+            await mine.share(await mine.job())
+            await mine.settled(accepted=1)
+            coin = await seen(mine)
+            assert (coin["coin"], coin["state"], coin["detail"]) == (COIN, "working", "")
+            assert coin["holder"]
+            assert coin["outbox"] == {
+                "pending": 0,
+                "sending": 0,
+                "accepted": 1,
+                "refused": 0,
+                "stale": 0,
+                "block": 0,
+                "unknown": 0,
+            }
+            result = await command(mine, "upstream")
+            assert result.exit_code == 0
+            assert f"Visitors are asked for {COIN}" in result.output
+
+    run(test)
+
+
+def test_why_a_pool_does_not_work_is_shown(tmp_path: pathlib.Path) -> None:
+    def refuse(_: Talk, __: list[t.Any]) -> bool:
+        raise Refusal(24, "Unauthorized worker")
+
+    async def test() -> None:
+        pool = easy_pool()
+        pool.answers["mining.authorize"] = refuse
+        async with mining(tmp_path, pool) as mine:
+            await mine.until(lambda: "Unauthorized" in detail(mine), "a reason")
+            assert (await seen(mine))["state"] == "connecting"
+            result = await command(mine, "upstream")
+            assert result.exit_code == 1
+            assert f"{COIN}: stratum+tcp://127.0.0.1:{pool.port}: The pool refuses" in result.output
+
+    run(test)
+
+
+def detail(mine: Mine) -> str:
+    rows = mine.site.database.read(lambda c: c.execute(mine.tables.upstream.select()).all())
+    return "".join(row.detail for row in rows)
+
+
+def test_without_a_bridge_it_is_said_how_to_start_one(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        async with mining(tmp_path, easy_pool()) as mine:
+            await mine.job()
+        assert (await seen(mine))["state"] == "no bridge"
+        assert "flask ticketminer bridge" in (await command(mine, "upstream")).output
+
+    run(test)
+
+
+def test_a_bridge_that_died_is_none_once_its_lease_is_over(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        async with mining(tmp_path, easy_pool()) as mine:
+            await mine.job()
+            row = mine.tables.upstream
+            dead = update(row).values(lease_until=1)
+            mine.site.database.transaction(lambda connection: connection.execute(dead) and None)
+            assert (await seen(mine))["state"] == "no bridge"
+
+    run(test)
+
+
+def test_a_site_that_never_had_a_bridge_is_shown(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        entry = {
+            "symbol": "TST",
+            "algorithm": "scrypt",
+            "block_time": 150,
+            "pools": ["stratum+tcp://a@127.0.0.1:9"],
+        }
+        mine = Mine(mining_app(tmp_path, TICKETMINER_COINS={COIN: entry}))
+        coin = await seen(mine)
+        assert (coin["state"], coin["since"], coin["holder"]) == ("no bridge", None, "")
+
+    run(test)
+
+
+def test_the_time_of_a_state_is_that_of_its_beginning(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        pool = easy_pool()
+        async with mining(tmp_path, pool) as mine:
+            job = await mine.job()
+            row = mine.tables.upstream
+            early = update(row).where(row.c.coin == COIN).values(changed=row.c.changed - 3600)
+            mine.site.database.transaction(lambda connection: connection.execute(early) and None)
+            await pool.talk.notify("job-2")
+            await mine.until(lambda: mine.site.source.tip("scrypt")["tip"] != job["tip"], "new work")
+            assert (await seen(mine))["since"] >= 3600
+
+    run(test)
+
+
+def test_the_two_accounts_are_printed_apart(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        async with mining(tmp_path, easy_pool()) as mine:
+            await mine.share(await mine.job())
+            await mine.settled(accepted=1)
+            Blocks(mine.site.database, mine.site.clock, COIN).add(bytes(32), height=1, reward=625_000_000)
+            output = (await command(mine, "stats")).output
+            paid, taken = (
+                output.index("What this site paid for work"),
+                output.index("What upstream took of it"),
+            )
+            blocks = output.index("Blocks that nodes of this site took")
+            assert paid < taken < blocks
+            assert "6.25" in output[blocks:]
+
+    run(test)
