@@ -90,7 +90,7 @@ def forwarding_mint(mint: Mint) -> Mint:
     """A mint with a share that waits for upstream and one that upstream accepted."""
     for _ in range(2):
         forwarded(mint)
-    outbox = Outbox(mint.database, mint.clock, "litecoin")
+    outbox = Outbox(mint.database, mint.clock, "litecoin", lambda _: None)
     (parcel,) = outbox.take("session", 1, 1)
     outbox.settle({parcel.share_id: Fate("accepted", hashes=65536)}, 1)
     return mint
@@ -103,7 +103,7 @@ def test_shares_on_their_way_balance(forwarding_mint: Mint) -> None:
 
 
 def test_shares_whose_fate_was_forgotten_balance(forwarding_mint: Mint) -> None:
-    outbox = Outbox(forwarding_mint.database, forwarding_mint.clock, "litecoin")
+    outbox = Outbox(forwarding_mint.database, forwarding_mint.clock, "litecoin", lambda _: None)
     assert outbox.prune(forwarding_mint.clock.now() + 1) == 1
     assert audit(forwarding_mint.database).balanced
 

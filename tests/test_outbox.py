@@ -31,7 +31,7 @@ from flask_ticketminer.work.outbox import (
 from flask_ticketminer.work.stratum.dialects import Solution
 from flask_ticketminer.work.template import Template
 from flask_ticketminer.work.templates import GRACE, LEASE, REREAD, SMALL_LEASE, Templates
-from flask_ticketminer.work.upstreams import LeaseLost, Upstream
+from flask_ticketminer.work.upstreams import SKEW, LeaseLost, Upstream
 
 COIN, TALK = "testcoin", "session-1"
 SECONDS = 10
@@ -44,8 +44,8 @@ class Desk:
         self.database = Database(url)
         self.clock = ManualClock(1_700_000_000)
         self.ticks = 0.0
-        self.outbox = Outbox(self.database, self.clock, COIN)
         self.upstream = self.bridge("first")
+        self.outbox = Outbox(self.database, self.clock, COIN, self.upstream.hold)
         assert self.upstream.acquire() is None
         self._counters = Counters(self.database, Statements(self.database.tables))
 
@@ -202,7 +202,7 @@ def test_old_fates_are_forgotten_and_stay_counted(memory_desk: Desk) -> None:
 def test_one_bridge_talks_at_a_time(desk: Desk) -> None:
     second = desk.bridge("second")
     assert second.acquire() == "first"
-    desk.clock.advance(SECONDS)
+    desk.clock.advance(SECONDS + SKEW)
     assert second.acquire() == "first"
     desk.clock.advance(1)
     assert second.acquire() is None
@@ -218,7 +218,7 @@ def test_a_bridge_that_was_away_for_too_long_changes_nothing(
     desk: Desk, act: Callable[[Upstream], None]
 ) -> None:
     desk.publish()
-    desk.clock.advance(SECONDS + 1)
+    desk.clock.advance(SECONDS + SKEW + 1)
     assert desk.bridge("second").acquire() is None
     with pytest.raises(LeaseLost):
         act(desk.upstream)

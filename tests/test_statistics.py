@@ -127,7 +127,7 @@ def test_a_coin_has_two_accounts_what_the_site_paid_and_what_upstream_took(mint:
     forwarded(mint, outdated=True)
     for _ in range(3):
         forwarded(mint)
-    outbox = Outbox(mint.database, mint.clock, "litecoin")
+    outbox = Outbox(mint.database, mint.clock, "litecoin", lambda _: None)
     taken, refused = outbox.take("session", 1, 2)
     outbox.settle(
         {taken.share_id: Fate("accepted", hashes=65536), refused.share_id: Fate("refused", "no")}, 1

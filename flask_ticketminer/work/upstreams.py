@@ -37,7 +37,7 @@ WAITING, CONNECTING, WORKING = "waiting", "connecting", "working"
 """What a bridge is doing: waiting for another's lease to end, for upstream, or having work."""
 _MAX_DETAIL = 255
 _MARGIN = 1 << 20
-_SKEW = 1
+SKEW = 1
 """Seconds by which two bridges may differ about the time: each reads the database's clock to the second."""
 
 
@@ -93,7 +93,7 @@ class Upstream:
                 return "another bridge"
             self.fence, self._held_until = 1, began + self.seconds
             return None
-        if found.lease_until + _SKEW >= now:
+        if found.lease_until + SKEW >= now:
             return str(found.holder)
         fence = found.fence + 1
         take = (
