@@ -243,10 +243,11 @@ class Tab(abc.ABC):
         return order
 
     def axe(self) -> list[str]:
-        """Return what axe-core finds at WCAG 2.2 AA, shadow roots included: one line a place.
+        """Return what axe-core finds at WCAG 2.2 AA, shadow roots included: one line a place, once the page has all its looks.
 
         The script enters a world beside the page's, where the page's policy does not reach.
         """
+        self.until(lambda: self._ask("return document.readyState === 'complete'"), "the whole page")
         found = self._ask(
             f"if (!globalThis.axe) {{ {AXE.read_text()} }}\n"
             f"const runOnly = {{ type: 'tag', values: {json.dumps(WCAG)} }};\n"

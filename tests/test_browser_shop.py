@@ -155,6 +155,7 @@ def test_a_tab_whose_tickets_just_paid_for_the_same_in_another_tab_opens_it(
         widget.tab.show()
         widget.press("have")
         widget.see("act.pay", n=2)
+    site.wait_asked("HEAD /pictures/estuary/original", 2)  # each has looked whether it is open
     price = site.hold("HEAD /pictures/estuary/original", answered=True)
     second.press("act.pay", n=2)
     price.wait()

@@ -393,7 +393,14 @@ def test_requests_of_nested_workers_are_seen_with_their_sizes(chromium: Browser,
     with chromium.profile() as profile:
         tab = opened(profile, serve_pages().url)
         tab.evaluate("await ask('hash', 'buffer')")
-        sizes = {request.url.rpartition("/")[2]: request.size for request in tab.requests()}
+        wanted = {"kernel.wasm", "page.js", "core.js", "questions.js", "hasher.js"}
+        sizes = tab.until(
+            lambda: found if wanted <= (found := sizes_of(tab)).keys() else None, "all requests"
+        )
     assert sizes["kernel.wasm"] == len(WASM)
     assert sizes["page.js"] == len(PAGE_JS)
-    assert {"core.js", "questions.js", "hasher.js"} <= set(sizes)
+
+
+def sizes_of(tab: Tab) -> dict[str, int]:
+    """Return the bytes of each file that a tab has requested."""
+    return {request.url.rpartition("/")[2]: request.size for request in tab.requests()}
