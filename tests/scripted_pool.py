@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import json
+import ssl
 import typing as t
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,7 +70,8 @@ class ScriptedPool:
     :ivar greeting: awaited with the new connection after ``mining.authorize`` was answered.
     """
 
-    def __init__(self, *, difficulty: float = 1) -> None:
+    def __init__(self, *, difficulty: float = 1, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.difficulty = difficulty
         self.talks: list[Talk] = []
         self.shares: list[list[t.Any]] = []
@@ -83,7 +85,7 @@ class ScriptedPool:
         self.greeting: Callable[[Talk], t.Awaitable[None]] | None = self._greet
 
     async def __aenter__(self) -> t.Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
         self.port: int = self._server.sockets[0].getsockname()[1]
         return self
 
