@@ -181,7 +181,7 @@ def _lines(report: dict[str, t.Any]) -> t.Iterator[tuple[str, str]]:
         reward = "its reward cannot be read" if block["reward"] is None else f"pays {block['reward']} coins"
         yield (
             "a block",
-            f"difficulty {_number(block['difficulty'])}, {_count(block['hashes'])} hashes; {reward}",
+            f"difficulty {_number(block['difficulty'])} as explorers count, {_count(block['hashes'])} hashes; {reward}",
         )
     if report["expected"] is not None:
         found = report["expected"]
