@@ -229,13 +229,17 @@ class Tab(abc.ABC):
         self._ask(
             "document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')"
         )
+        self.show()
         order: list[str] = []
         seen: set[str] = set()
-        for presses in range(most):
+        listening = time.monotonic() + PATIENCE  # a tab that was opened a moment ago may not listen yet
+        for _ in range(most):
             self.press("Tab")
-            place = str(self._ask(f"{DOM}\nreturn place()"))
-            if not place and not order and presses < 5:
-                continue  # a tab that was opened a moment ago may not listen yet
+            while not (place := str(self._ask(f"{DOM}\nreturn place()"))) and not order:
+                if time.monotonic() > listening:
+                    break
+                time.sleep(0.2)
+                self.press("Tab")
             if not place or place in seen:
                 break
             seen.add(place)

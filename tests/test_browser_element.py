@@ -225,7 +225,7 @@ def test_the_question_is_answered_from_the_keyboard(at: Callable[..., Widget]) -
 
 
 def test_focus_stays_in_the_element_whatever_is_shown(at: Callable[..., Widget]) -> None:
-    widget = at("ask")
+    widget = at("ask-endless")
     widget.see("ask.pay", n=3)
     tab = widget.tab
     tab.press("Tab")

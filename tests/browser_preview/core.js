@@ -14,8 +14,9 @@ function change(news) {
   postMessage({ snapshot: shot });
 }
 
-/** Play mining for the goal: a ticket every two seconds. */
+/** Play mining for the goal: a ticket every two seconds, or none where it is endless. */
 function play() {
+  if (state.endless) return;
   let ticks = 0;
   const timer = setInterval(() => {
     if (shot.phase !== "mining" || !shot.job) return clearInterval(timer);

@@ -4,12 +4,12 @@
 
 /**
  * `answer`: what the visitor said before; `press`: buttons to press, by their words; `price`: what
- * the site answers; `dies`: the core does; `unfold`: the details are open; `pays`: another element is at work; `leads`: where a
+ * the site answers; `dies`: the core does; `endless`: mining brings nothing; `unfold`: the details are open; `pays`: another element is at work; `leads`: where a
  * payment does; `ticks`: many snapshots a second.
  *
  * @typedef {{
  *   attributes?: Record<string, string>, answer?: "yes" | "no" | "old", press?: string[], snapshot?: Partial<Snapshot>,
- *   price?: number | null, dies?: boolean, unfold?: boolean, pays?: boolean, leads?: string, ticks?: boolean,
+ *   price?: number | null, dies?: boolean, endless?: boolean, unfold?: boolean, pays?: boolean, leads?: string, ticks?: boolean,
  * }} State
  */
 
@@ -44,6 +44,7 @@ const GIFT = { goal: "donate", price: "5", fund: "articles", "fund-title": "New 
 /** @type {Record<string, State>} */
 export const STATES = {
   "ask": {},
+  "ask-endless": { endless: true },
   "ask-old": { answer: "old" },
   "ask-earn": { attributes: { goal: "tickets", price: "8" } },
   "ask-gift": { attributes: GIFT },
