@@ -13,7 +13,8 @@ import pytest
 from scripted_pool import JOB, Refusal, ScriptedPool, Talk
 
 from flask_ticketminer.work.difficulty import share_target
-from flask_ticketminer.work.stratum.connection import MAX_MESSAGES, (
+from flask_ticketminer.work.stratum.connection import (
+    MAX_MESSAGES,
     MAX_UNANSWERED,
     Connection,
     Endpoint,
