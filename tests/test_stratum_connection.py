@@ -14,6 +14,7 @@ from scripted_pool import JOB, Refusal, ScriptedPool, Talk
 
 from flask_ticketminer.work.difficulty import share_target
 from flask_ticketminer.work.stratum.connection import (
+    MAX_MESSAGES,
     MAX_UNANSWERED,
     Connection,
     Endpoint,
@@ -247,6 +248,19 @@ def test_nonsense_ends_the_session_and_says_what_it_was(said: bytes) -> None:
             assert isinstance(await here.end(), Misbehaved)
 
     run(test)
+
+
+def test_a_pools_words_are_logged_and_a_flood_of_them_is_not(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        async with session(ScriptedPool()) as here:
+            await here.job()
+            for _ in range(2 * MAX_MESSAGES):
+                await here.pool.talk.say("client.show_message", "hello")
+            await here.pool.talk.notify("job-2")
+            await here.job()
+
+    run(test)
+    assert sum("hello" in line for line in caplog.messages) == MAX_MESSAGES
 
 
 @pytest.mark.parametrize(
