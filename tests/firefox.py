@@ -111,6 +111,10 @@ return found;
 """
 
 
+class PageGone(PageError):
+    """Another page took its place while it was asked."""
+
+
 class FirefoxTab(Tab):
     """A tab of Firefox."""
 
@@ -206,6 +210,9 @@ class FirefoxTab(Tab):
             raise PageError(f"{command} {parameters}: {address}")
 
     def _ask(self, body: str) -> t.Any:
+        for _ in range(2):
+            with contextlib.suppress(PageGone):  # a page that has just come takes the place of an empty one
+                return self._run(f"async () => {{ {body}\n}}", (), "test")
         return self._run(f"async () => {{ {body}\n}}", (), "test")
 
     def _run(self, function: str, args: t.Sequence[t.Any], sandbox: str | None) -> t.Any:
@@ -217,7 +224,7 @@ class FirefoxTab(Tab):
         except MarionetteError as error:
             raise PageError(str(error)) from error
         if result is None:
-            raise PageError("the page went away")
+            raise PageGone("the page went away")
         return result[0]
 
     def _act(self, *sources: dict[str, t.Any]) -> None:
