@@ -28,6 +28,7 @@ from sqlalchemy import func, select
 from torture_app import SECRET
 from torture_server import processes
 from visitor import PREFIX, Visitor
+from wiretap import Wiretap
 
 from flask_ticketminer import TicketMiner
 from flask_ticketminer.mint.audit import audit
@@ -127,7 +128,7 @@ class Pool(JudgingPool):
 
 
 class PoolThread:
-    """Runs a pool; what it remembers may be read while it serves nobody."""
+    """Runs a pool behind a wiretap; what both remember may be read while nobody is served."""
 
     def __init__(self, chance: random.Random) -> None:
         self.pool = Pool(chance)
@@ -135,12 +136,14 @@ class PoolThread:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._run(self.pool.__aenter__())
+        self.wiretap = Wiretap(self.pool.port)
 
     def idle(self) -> bool:
         """Return whether every connection was read to its end."""
-        return self.pool.ended == len(self.pool.talks)
+        return self.wiretap.idle() and self.pool.ended == len(self.pool.talks)
 
     def close(self) -> None:
+        self.wiretap.close()
         self._run(self.pool.__aexit__())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -176,7 +179,7 @@ class BridgeWorld:
             self.uri = server.new_database() + "?sslmode=disable&gssencmode=disable"
         self.upstream = PoolThread(random.Random(f"{seed} pool"))
         self.pool = self.upstream.pool
-        members = {"folder": str(folder), "uri": self.uri, "port": self.pool.port}
+        members = {"folder": str(folder), "uri": self.uri, "port": self.upstream.wiretap.port}
         (folder / "site.json").write_text(json.dumps(members))
         self.app = build(**members)
         self.site: Site = self.app.extensions["ticketminer"]
@@ -387,9 +390,11 @@ class BridgeSiege:
                 f"{len(unknown - in_flight)} shares are unknown that were not in flight at a kill, "
                 f"{len(in_flight - unknown)} are not that were"
             )
-        pool = self.world.pool
-        if pool.twice:
-            problems.append(f"the pool saw {len(pool.twice)} shares twice, among them {pool.twice[0]}")
+        pool, written = self.world.pool, self.world.upstream.wiretap.written
+        if twice := [share for share, times in written.items() if times > 1]:
+            problems.append(f"{len(twice)} shares were sent to the pool twice, among them {twice[0]}")
+        if pool.seen != written:
+            problems.append(f"{len(written)} shares were sent to the pool, and it read {len(pool.seen)}")
         for share in pool.seen:
             state, accepted = found.shares.get(share, "nothing of"), share in pool.taken
             told = (ACCEPTED, BLOCK) if accepted else ("refused", STALE)
