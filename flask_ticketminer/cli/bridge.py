@@ -45,7 +45,7 @@ def _address(text: str) -> tuple[str, int]:
 
 def _log(level: int) -> None:
     """Print what the bridge has to say, with the time, unless the application logs already."""
-    logger = logging.getLogger("flask_ticketminer.work")
+    logger = logging.getLogger("flask_ticketminer")
     logger.setLevel(level)
     if not logging.getLogger().handlers:
         handler = logging.StreamHandler(sys.stderr)

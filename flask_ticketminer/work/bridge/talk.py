@@ -32,6 +32,9 @@ IN_FLIGHT = 64
 """Shares of a coin that are on their way at one time."""
 _TIDY = 30.0
 """Seconds between two rounds of tidying up."""
+_RETRY = 1.0
+"""Seconds after which a database that was away is tried again."""
+_AWAY = "The site's database does not answer, or stores nothing: it is tried again until it does."
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ class Talk(abc.ABC):
 
     async def store(self, act: Callable[[], T]) -> T:
         """Run `act` as :func:`stored` does."""
-        return await stored(act)
+        return await stored(act, self.stopping)
 
     async def _take(self, session: str, room: int, held: t.Collection[bytes]) -> list[Parcel]:
         fence, lost = self.upstream.fence, self._lost
@@ -153,8 +156,8 @@ class Talk(abc.ABC):
         except OutcomeUnknown:
             self._lost = True  # what was marked as sending was not sent, and is found again
             return []
-        except DatabaseBusy as error:
-            log.warning("%s", error)
+        except DatabaseBusy:
+            log.warning(_AWAY)
             return []
         self._lost = False
         return taken
@@ -214,14 +217,23 @@ class Talk(abc.ABC):
             await asyncio.sleep(self.parts.lease / 3)
 
 
-async def stored(act: Callable[[], T]) -> T:
-    """Run `act`, which uses the database, beside the event loop, and again for as long as the database is away."""
+async def stored(act: Callable[[], T], stopping: asyncio.Event) -> T:
+    """Run `act`, which uses the database, beside the event loop, and again for as long as the database is away.
+
+    :raises DatabaseBusy, OutcomeUnknown: it was away still when `stopping` was set: a bridge ends without its database, too.
+    """
+    told = False
     while True:
+        last = stopping.is_set()
         try:
             return await asyncio.to_thread(act)
-        except (DatabaseBusy, OutcomeUnknown) as error:
-            log.warning("%s", error)
-            await asyncio.sleep(1)
+        except (DatabaseBusy, OutcomeUnknown):
+            if last:
+                raise
+            if not told:
+                log.warning(_AWAY)
+                told = True
+            await asyncio.sleep(_RETRY)
 
 
 async def pause(stopping: asyncio.Event, seconds: float) -> None:
