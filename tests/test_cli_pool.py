@@ -204,7 +204,10 @@ def test_a_pool_that_is_not_there_is_not_reached(tmp_path: pathlib.Path) -> None
             url = pool_url(gone.port)
         found = await report(tmp_path, coin(pools=[url]))
         assert found["reached"] is False
-        assert "Check its address and port" in found["trouble"]
+        assert (
+            found["trouble"]
+            == f"{url.replace('site.1:x@', '')} cannot be reached: nothing listens there. Check its address and port."
+        )
 
     run(test)
 

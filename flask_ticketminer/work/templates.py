@@ -22,11 +22,10 @@ REREAD_UNKNOWN = 0.02
 """The same where a template is asked for that was not there at the last look."""
 GRACE = 30
 """Seconds for which a template that upstream has voided is still paid."""
-LEASE = 4096
+LEASE, SMALL_LEASE = 4096, 64
+"""Numbers that a process leases at once; and of a template with at most 2 bytes of extranonce2."""
 CHOICE = ""
 """In place of a coin's name: the lease of the bridge that chooses among coins; its row's ``detail`` names the coin."""
-SMALL_LEASE = 64
-"""Numbers that a process leases at once; of a template with at most 2 bytes of extranonce2 only so few."""
 
 
 @dataclass(frozen=True, slots=True)
