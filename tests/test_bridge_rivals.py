@@ -188,6 +188,19 @@ def test_what_a_stopped_bridge_had_in_hand_is_unknown_and_is_not_written(tmp_pat
     run(test)
 
 
+def test_a_bridge_that_waits_says_so_once(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        mine = Mine(mining_app(tmp_path, TICKETMINER_COINS={COIN: coin(pools=[pool_url(9)])}))
+        first, second = lone_talk(mine), lone_talk(mine)
+        assert await first._acquire()
+        with caplog.at_level("INFO", "flask_ticketminer.work"):
+            for _ in range(2):
+                assert not await second._acquire()
+        assert caplog.text.count("talks to the upstream; waiting.") == 1
+
+    run(test)
+
+
 def test_a_commit_in_doubt_of_one_coin_puts_back_nothing_of_another(tmp_path: pathlib.Path) -> None:
     async def test() -> None:
         async with JudgingPool(difficulty=EASY) as pool:

@@ -76,6 +76,7 @@ class Talk(abc.ABC):
         self._fates: dict[bytes, Fate] = {}
         self._back: set[bytes] = set()
         self._lost = False
+        self._rival: str | None = None
 
     async def run(self) -> None:
         """Talk until :attr:`stopping` is set, whoever else may hold the lease meanwhile."""
@@ -182,8 +183,10 @@ class Talk(abc.ABC):
 
     async def _acquire(self) -> bool:
         holder = await self.store(self.upstream.acquire)
+        told, self._rival = self._rival, holder
         if holder is not None:
-            log.info("%s: %s talks to the upstream; waiting.", self.coin.name, holder)
+            if holder != told:
+                log.info("%s: %s talks to the upstream; waiting.", self.coin.name, holder)
             await self.pause(min(1.0, self.parts.lease / 2))
             return False
         fence = self.upstream.fence
