@@ -4,8 +4,10 @@ Every command runs in the application's context, takes ``--json`` for programs, 
 status other than zero.
 """
 
+from flask_ticketminer.cli.group import group  # first, for it checks whose package ``miner`` is
+
+# isort: split
 from flask_ticketminer.cli.bridge import bridge_command
-from flask_ticketminer.cli.group import group
 from flask_ticketminer.cli.keys import keys
 from flask_ticketminer.cli.ledger import audit_command, prune_command, stats_command
 from flask_ticketminer.cli.pool import pool
