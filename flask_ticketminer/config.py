@@ -1,17 +1,22 @@
-"""The settings of one application, checked; :mod:`flask_ticketminer.configreader` reads them."""
+"""The settings of one application, read once in :meth:`TicketMiner.init_app`."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import typing as t
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from flask import Flask
 
-from flask_ticketminer.work.coins import MOST_PROFITABLE, Coin
-from miner.pow import ALGORITHMS
+from flask_ticketminer.assets import languages
+from flask_ticketminer.errors import ConfigurationError
+from flask_ticketminer.work.coins import MOST_PROFITABLE, Coin, read_coins
+from flask_ticketminer.work.market import SWITCH_MARGIN
+from miner.pow import ALGORITHMS, UnknownImplementation
 from miner.pow.errors import REMEDY
+from miner.tokens import DENOMINATIONS, MAX_AMOUNT
 
 if t.TYPE_CHECKING:
     from flask_ticketminer.work.prices import PriceSource
@@ -54,6 +59,11 @@ _PUBLISHED_SECRETS = frozenset(
     }
 )
 """Long enough, but printed in Flask's documentation or in the tutorials that everybody copies from."""
+_MAX_MARGIN = 1000
+_FUND = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_TIP_EVENTS = re.compile(r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/{}-]*")
+_PERCENT = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6})?")
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +179,69 @@ def uncompiled(settings: Settings) -> str | None:
     )
 
 
+def read_settings(app: Flask) -> Settings:
+    """Return the settings of `app`, filling in the defaults under their names in ``app.config``.
+
+    :raises ConfigurationError: a value cannot work; the message names the key and what is accepted.
+    """
+    read = _Reader(app)
+    name = read.text("SITE_NAME", app.config.get("SERVER_NAME") or "localhost")
+    if len(name) > 255 or not name.isascii():
+        raise read.wrong("SITE_NAME", "a name of at most 255 ASCII characters (a domain in its xn-- form)")
+    algorithm = read.algorithm()
+    coins = read.coins()
+    work = read.text("WORK", "local")
+    if work not in ("local", "instant") or (work == "instant" and not app.testing):
+        raise read.wrong("WORK", "'local' ('instant' only where app.testing is set before init_app)")
+    settings = Settings(
+        site_name=name,
+        url_prefix=read.prefix(),
+        database_uri=read.optional("DATABASE_URI"),
+        key_secret=read.optional("KEY_SECRET"),
+        algorithm=algorithm,
+        work=work,
+        effort=read.effort(),
+        denominations=DENOMINATIONS,
+        epoch_days=read.integer("EPOCH_DAYS", 7, 1, 366),
+        redeem_days=read.integer("REDEEM_DAYS", 14, 14, 3660),
+        job_life=read.integer("JOB_LIFE", 600, 10, 86400),
+        upstream_job_life=read.integer("UPSTREAM_JOB_LIFE", 300, 10, 86400),
+        bridge_lease=read.integer("BRIDGE_LEASE", 10, 1, 600),
+        coins=coins,
+        coin=read.coin(coins),
+        tip_events=read.tip_events(),
+        prices=read.prices(),
+        ticket_worth=read.ticket_worth(),
+        switch_margin=read.switch_margin(),
+        challenge_life=read.integer("CHALLENGE_LIFE", 900, 10, 86400),
+        lease=read.integer("LEASE", 120, 1, 3600),
+        replay_kept=read.integer("REPLAY_KEPT", 86400, 86400, 366 * 86400),
+        max_inputs=read.integer("MAX_INPUTS", 64, 1, 256),
+        max_outputs=read.integer("MAX_OUTPUTS", 32, 1, 256),
+        max_body=read.integer("MAX_BODY", 64 * 1024, 16 * 1024, 2**20),
+        max_reservations=read.integer("MAX_RESERVATIONS", 100, 1, 10_000),
+        signing_budget=read.integer("SIGNING_BUDGET", 1000, 1, 10**6),
+        verification_budget=read.integer("VERIFICATION_BUDGET", 500, 1, 10**6),
+        exchange_budget=read.integer("EXCHANGE_BUDGET", 120, 1, 10**6),
+        allow_http=read.flag("ALLOW_HTTP", False),
+        uses_authorization=read.flag("USES_AUTHORIZATION", False),
+        consent_text=read.text("CONSENT_TEXT", DEFAULT_CONSENT),
+        widget=read.flag("WIDGET", True),
+        language=read.language(),
+        page_policy=read.flag("PAGE_POLICY", True),
+        funds=read.funds(),
+        origins=read.origins(),
+        testing=bool(app.testing),
+    )
+    if settings.open_epochs * len(settings.denominations) > LIVE_KEYS:
+        raise read.wrong(
+            "REDEEM_DAYS",
+            f"fewer days: with these epochs more than {LIVE_KEYS} keys would be open at one time",
+        )
+    read.refuse_unknown()
+    return settings
+
+
 def weak_secrets(app: Flask, settings: Settings) -> list[str]:
     """Return the names of secrets that are short or well-known; production refuses to run with them."""
     candidates = {"SECRET_KEY": app.config.get("SECRET_KEY"), f"{PREFIX}KEY_SECRET": settings.key_secret}
@@ -181,3 +254,186 @@ def weak_secrets(app: Flask, settings: Settings) -> list[str]:
 
 def _bytes(secret: str | bytes) -> bytes:
     return secret.encode() if isinstance(secret, str) else secret
+
+
+class _Reader:
+    """Reads ``TICKETMINER_*`` keys, storing each default, and words the errors."""
+
+    def __init__(self, app: Flask) -> None:
+        self.config = app.config
+        self.known: set[str] = set()
+
+    def value(self, key: str, default: t.Any) -> t.Any:
+        self.known.add(PREFIX + key)
+        return self.config.setdefault(PREFIX + key, default)
+
+    def wrong(self, key: str, expected: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{PREFIX}{key} is {self.config.get(PREFIX + key)!r}, but it must be {expected}."
+        )
+
+    def text(self, key: str, default: str) -> str:
+        value = self.value(key, default)
+        if not isinstance(value, str) or not value.strip() or not value.isprintable():
+            raise self.wrong(key, "a non-empty line of text")
+        return value
+
+    def optional(self, key: str) -> str | None:
+        value = self.value(key, None)
+        if value is not None and (not isinstance(value, str) or not value):
+            raise ConfigurationError(f"{PREFIX}{key} must be a non-empty string or None.")
+        return value
+
+    def integer(self, key: str, default: int, least: int, most: int) -> int:
+        value = self.value(key, default)
+        if type(value) is not int or not least <= value <= most:
+            raise self.wrong(key, f"a whole number from {least} to {most}")
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self.value(key, default)
+        if not isinstance(value, bool):
+            raise self.wrong(key, "True or False")
+        return value
+
+    def language(self) -> str | None:
+        value, known = self.value("LANGUAGE", None), languages()
+        if value is not None and value not in known:
+            raise self.wrong(
+                "LANGUAGE", f"None or a language that our pages are written in ({', '.join(known)})"
+            )
+        return t.cast("str | None", value)
+
+    def prefix(self) -> str:
+        value = self.value("URL_PREFIX", "/ticketminer")
+        if not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
+            raise self.wrong("URL_PREFIX", "a path such as '/ticketminer', without a slash at its end")
+        return value
+
+    def algorithm(self) -> str:
+        offered = [name for name in LOCAL_ALGORITHMS if name in ALGORITHMS]
+        chosen = self.text("ALGORITHM", offered[0])
+        if chosen in offered:
+            try:
+                ALGORITHMS[chosen].kernel()
+            except UnknownImplementation as error:  # TICKETMINER_KERNEL: every share would fail
+                raise ConfigurationError(str(error)) from error
+            return chosen
+        remedy = "; for others, install again where a C compiler is" if chosen in LOCAL_ALGORITHMS else ""
+        raise self.wrong("ALGORITHM", f"one that this installation can check ({', '.join(offered)}{remedy})")
+
+    def coins(self) -> dict[str, Coin]:
+        try:
+            return read_coins(self.value("COINS", {}))
+        except ValueError as error:  # which shows nothing of what was given: passwords stand in it
+            raise ConfigurationError(f"{PREFIX}COINS cannot be used. {error}") from error
+
+    def coin(self, coins: t.Mapping[str, Coin]) -> str | None:
+        chosen = self.value("COIN", next(iter(coins), None))
+        if chosen is not None and chosen not in coins and (chosen != MOST_PROFITABLE or not coins):
+            names = (
+                ", ".join(repr(name) for name in (*coins, MOST_PROFITABLE)) if coins else "a coin of its own"
+            )
+            raise self.wrong("COIN", f"None for local work, or one of TICKETMINER_COINS ({names})")
+        return t.cast("str | None", chosen)
+
+    def tip_events(self) -> str | None:
+        value = self.value("TIP_EVENTS", None)
+        if value is None:
+            return None
+        if (
+            isinstance(value, str)
+            and _TIP_EVENTS.fullmatch(value)
+            and value.count("{algorithm}") == 1
+            and not set("{}") & set(value.replace("{algorithm}", ""))
+            and len(value) <= 255
+        ):
+            return value
+        raise self.wrong(
+            "TIP_EVENTS", "None, or a path of this site such as '/ticketminer/tip/{algorithm}/events'"
+        )
+
+    def prices(self) -> PriceSource | None:
+        given = self.value("PRICES", None)
+        if given is None:
+            return None
+        from flask_ticketminer.work.prices import read_prices  # and an HTTP client, which few sites need
+
+        try:
+            return read_prices(given)
+        except ValueError as error:  # which shows nothing of what was given: a key may stand in it
+            raise ConfigurationError(f"{PREFIX}PRICES cannot be used. {error}") from error
+
+    def ticket_worth(self) -> Decimal | None:
+        given = self.value("TICKET_WORTH", None)
+        if given is None:
+            return None
+        from flask_ticketminer.work.prices import LEAST, MOST, read_amount
+
+        amount = read_amount(given)
+        if amount is None:
+            raise ConfigurationError(
+                f"{PREFIX}TICKET_WORTH must be None, or an amount from {LEAST} to {MOST} as text, such as '0.0000000001'."
+            )
+        return amount
+
+    def switch_margin(self) -> Decimal:
+        given = self.value("SWITCH_MARGIN", str(SWITCH_MARGIN))
+        text = str(given) if type(given) is int or isinstance(given, Decimal) else given
+        if not isinstance(text, str) or not _PERCENT.fullmatch(text) or Decimal(text) > _MAX_MARGIN:
+            raise ConfigurationError(
+                f"{PREFIX}SWITCH_MARGIN must be percent from '0' to '{_MAX_MARGIN}', as text such as '10' or as a whole number."
+            )
+        return Decimal(text)
+
+    def effort(self) -> dict[str, int]:
+        given = self.value("EFFORT", {})
+        if not isinstance(given, dict):
+            raise self.wrong("EFFORT", "a dictionary of algorithm and expected hashes a ticket")
+        for algorithm, hashes in given.items():
+            if algorithm not in DEFAULT_EFFORT:
+                raise self.wrong("EFFORT", f"about known algorithms ({', '.join(DEFAULT_EFFORT)})")
+            if type(hashes) is not int or not 1 <= hashes <= 2**40 or hashes & (hashes - 1):
+                raise self.wrong("EFFORT", "made of powers of two from 1 to 2**40")
+        return {**DEFAULT_EFFORT, **given}
+
+    def funds(self) -> dict[str, Fund]:
+        given = self.value("FUNDS", {})
+        if not isinstance(given, dict):
+            raise self.wrong("FUNDS", "a dictionary, for example {'articles': {'title': 'Our articles'}}")
+        funds = {}
+        for name, entry in given.items():
+            if not isinstance(name, str) or not _FUND.fullmatch(name):
+                raise self.wrong("FUNDS", "keyed by names of lower-case letters, digits, '-' and '_'")
+            entry = {"title": entry} if isinstance(entry, str) else entry
+            if not isinstance(entry, dict) or set(entry) - {"title", "minimum", "default"}:
+                raise self.wrong("FUNDS", "made of entries with the keys title, minimum and default")
+            fund = Fund(entry.get("title", name), entry.get("minimum", 1), entry.get("default", 5))
+            numbers = (fund.minimum, fund.default)
+            if (
+                any(type(n) is not int for n in numbers)
+                or not 1 <= fund.minimum <= fund.default <= MAX_AMOUNT
+            ):
+                raise self.wrong(
+                    "FUNDS", f"such that 1 <= minimum <= default <= {MAX_AMOUNT} (fund {name!r})"
+                )
+            if not isinstance(fund.title, str) or not fund.title:
+                raise self.wrong("FUNDS", f"titled (fund {name!r})")
+            funds[name] = fund
+        return funds
+
+    def origins(self) -> tuple[str, ...]:
+        given = self.value("ORIGINS", ())
+        if not isinstance(given, (list, tuple)) or not all(
+            isinstance(origin, str) and _ORIGIN.fullmatch(origin) for origin in given
+        ):
+            raise self.wrong("ORIGINS", "a list of origins such as 'http://abc.onion', without a path")
+        return tuple(given)
+
+    def refuse_unknown(self) -> None:
+        unknown = sorted(key for key in self.config if key.startswith(PREFIX) and key not in self.known)
+        if unknown:
+            known = ", ".join(sorted(self.known))
+            raise ConfigurationError(
+                f"{', '.join(unknown)}: no such setting. Flask-TicketMiner knows {known}."
+            )

@@ -11,8 +11,7 @@ from flask import Blueprint, Flask, Response, current_app, has_request_context, 
 from flask_ticketminer.blueprints import make_blueprint
 from flask_ticketminer.blueprints.keys import directory
 from flask_ticketminer.clock import Clock
-from flask_ticketminer.config import Settings, uncompiled
-from flask_ticketminer.configreader import read_settings
+from flask_ticketminer.config import Settings, read_settings, uncompiled
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import ConfigurationError, UngatedView
 from flask_ticketminer.forks import Shared

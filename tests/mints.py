@@ -12,8 +12,7 @@ from flask import Flask
 from sqlalchemy import URL
 
 from flask_ticketminer.clock import ManualClock
-from flask_ticketminer.config import Settings
-from flask_ticketminer.configreader import read_settings
+from flask_ticketminer.config import Settings, read_settings
 from flask_ticketminer.database import Database
 from flask_ticketminer.mint.key_pool import pooled_keys
 from flask_ticketminer.mint.keys import KeyRing, MintKey

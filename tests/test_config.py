@@ -115,8 +115,7 @@ def test_without_kernels_local_work_is_scrypt_and_the_remedy_is_named(
     make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     standard_library = Algorithms({name: ALGORITHMS[name] for name in ("sha256d", "scrypt")})
-    for module in ("config", "configreader"):
-        monkeypatch.setattr(f"flask_ticketminer.{module}.ALGORITHMS", standard_library)
+    monkeypatch.setattr("flask_ticketminer.config.ALGORITHMS", standard_library)
     app = make_app()
     assert app.config["TICKETMINER_ALGORITHM"] == "scrypt"
     app.test_client().get("/")

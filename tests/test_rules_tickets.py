@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from test_holes_of_2016 import faulty
 from visitor import PREFIX, Visitor, cause
 
-from flask_ticketminer.configreader import read_settings
+from flask_ticketminer.config import read_settings
 from flask_ticketminer.mint.key_pool import pooled_keys
 from flask_ticketminer.mint.signer import _GmpKey
 from flask_ticketminer.passes import read_pass
