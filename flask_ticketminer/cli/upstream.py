@@ -1,54 +1,85 @@
-"""``flask ticketminer bridge``: shares to pools and nodes, and work from them."""
+"""``flask ticketminer upstream``: how the talks of the bridge go."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import sys
+import typing as t
 
 import click
 from flask.cli import with_appcontext
 
 from flask_ticketminer.cli.coins import chosen_coins, coin_option
+from flask_ticketminer.cli.group import json_option, print_json, print_table
 from flask_ticketminer.site import current_site
-from flask_ticketminer.work.bridge.events import read_address
-from flask_ticketminer.work.bridge.service import Bridge
+from flask_ticketminer.tables import FATES
+from flask_ticketminer.wording import plural
+from flask_ticketminer.work.coins import MOST_PROFITABLE
+from flask_ticketminer.work.outbox import PENDING, SENDING
+from flask_ticketminer.work.overview import Bridged, overview
 
 
-@click.command("bridge")
+@click.command("upstream")
 @coin_option
-@click.option(
-    "--listen",
-    metavar="HOST:PORT",
-    callback=lambda _, __, text: None if text is None else _address(text),
-    help="Also serve the tip as an event stream here. A port alone is one of 127.0.0.1.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
+@json_option
 @with_appcontext
-def bridge_command(names: tuple[str, ...], listen: tuple[str, int] | None, quiet: bool) -> None:
-    """Talk to the mining pools and coin nodes of TICKETMINER_COINS, for all processes of this site.
+def upstream_command(names: tuple[str, ...], as_json: bool) -> None:
+    """Say how the bridge's talks with pools and nodes go.
 
-    Run one, beside the web server; a second waits until the first has gone. It ends on Ctrl-C or SIGTERM.
+    Exits with 0 only when every coin has work.
     """
     site = current_site()
     coins = chosen_coins(site, names)
-    _log(logging.WARNING if quiet else logging.INFO)
-    asyncio.run(Bridge(site, coins, listen=listen).serve())
+    seen, choice = overview(site.database, site.clock.now(), [coin.name for coin in coins])
+    asked_for = choice if site.settings.coin == MOST_PROFITABLE else site.settings.coin
+    if as_json:
+        print_json({"asked_for": asked_for, "coins": [_members(each) for each in seen]})
+    else:
+        _print(seen, asked_for)
+    if not all(each.works for each in seen):
+        raise click.exceptions.Exit(1)
 
 
-def _address(text: str) -> tuple[str, int]:
-    try:
-        return read_address(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}.") from error
+def _members(seen: Bridged) -> dict[str, t.Any]:
+    return {
+        "coin": seen.coin,
+        "state": seen.state,
+        "holder": seen.holder,
+        "since": seen.since,
+        "detail": seen.detail,
+        "template_age": seen.template_age,
+        "outbox": {state: seen.outbox.get(state, 0) for state in (PENDING, SENDING, *FATES)},
+    }
 
 
-def _log(level: int) -> None:
-    """Print what the bridge has to say, with the time, unless the application logs already."""
-    logger = logging.getLogger("flask_ticketminer.work")
-    logger.setLevel(level)
-    if not logging.getLogger().handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
-        logger.addHandler(handler)
-        logger.propagate = False
+def _print(seen: t.Sequence[Bridged], asked_for: str | None) -> None:
+    rows = [
+        (
+            each.coin,
+            each.state,
+            "" if each.since is None else _age(each.since),
+            "" if each.template_age is None else _age(each.template_age),
+            *(each.outbox.get(state, 0) for state in (PENDING, SENDING, *FATES)),
+            each.holder,
+        )
+        for each in seen
+    ]
+    print_table(("coin", "state", "since", "work", PENDING, SENDING, *FATES, "bridge"), rows)
+    click.echo()
+    for each in seen:
+        if each.detail:
+            click.echo(f"{each.coin}: {each.detail}")
+    if not any(each.holder for each in seen):
+        click.echo(
+            "No bridge runs: start flask ticketminer bridge, and keep it running beside the web server."
+        )
+    if asked_for:
+        click.echo(f"Visitors are asked for {asked_for}, as far as they compute it.")
+    else:
+        click.echo("Nothing is chosen for visitors to compute.")
+
+
+def _age(seconds: int) -> str:
+    """Return how long something has lasted, in its largest unit."""
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= 2 * size:
+            return plural(seconds // size, unit)
+    return f"{seconds} s"

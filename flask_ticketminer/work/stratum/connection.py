@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import socket
 import ssl
 import typing as t
 from dataclasses import dataclass
@@ -100,9 +101,8 @@ class Connection:
                     endpoint.host, endpoint.port, ssl=context, limit=MAX_LINE
                 )
         except (OSError, TimeoutError) as error:
-            reason = printable(error) or "no answer in time"
             raise Disconnected(
-                f"{endpoint} cannot be reached: {reason}. Check its address and port."
+                f"{endpoint} cannot be reached: {_why(error)}. Check its address and port."
             ) from error
         return cls(reader, writer, dialect, patience=patience)
 
@@ -277,6 +277,15 @@ class Connection:
         self._writer.close()
         with contextlib.suppress(OSError, ssl.SSLError):
             await self._writer.wait_closed()
+
+
+def _why(error: Exception) -> str:
+    """Return why nobody was reached, for people."""
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    if isinstance(error, socket.gaierror):
+        return f"its name is not found ({error.strerror})"
+    return printable(error) or "no answer in time"
 
 
 def _reconnect(params: list[t.Any]) -> Reconnect:
