@@ -392,3 +392,28 @@ def test_where_nobody_listens_the_address_is_named() -> None:
             )
 
     run(test)
+
+
+def test_a_session_ends_though_the_pool_does_not_read() -> None:
+    async def test() -> None:
+        pool = ScriptedPool()
+        held = asyncio.Event()
+
+        async def ask_without_reading(talk: Talk) -> None:
+            with contextlib.suppress(OSError):
+                for _ in range(100):
+                    await talk.send(
+                        json.dumps({"id": "x" * 200_000, "method": "client.get_version"}).encode() + b"\n"
+                    )
+            await held.wait()
+
+        pool.greeting = ask_without_reading
+        async with session(pool) as found:
+            while not found.connection._writer.transport.get_write_buffer_size():
+                await asyncio.sleep(0.01)
+            found.running.cancel()
+            done, _ = await asyncio.wait({found.running}, timeout=10)
+            held.set()
+            assert done
+
+    run(test)

@@ -22,6 +22,8 @@ MAX_UNANSWERED = 4096
 MAX_MESSAGES = 20
 """Words of a pool to its miners that are logged in a session."""
 _UNKNOWN_METHOD = -3
+_FAREWELL = 1.0
+"""Seconds in which a pool may take the last of what it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,8 +277,12 @@ class Connection:
                 answer.exception()  # seen, whether or not somebody still waits
         self._news.set()
         self._writer.close()
-        with contextlib.suppress(OSError, ssl.SSLError):
-            await self._writer.wait_closed()
+        try:
+            with contextlib.suppress(OSError, ssl.SSLError):
+                async with asyncio.timeout(_FAREWELL):
+                    await self._writer.wait_closed()
+        finally:
+            self._writer.transport.abort()  # of a pool that does not read, closing would never end
 
 
 def _reconnect(params: list[t.Any]) -> Reconnect:
