@@ -17,6 +17,7 @@ from flask_ticketminer.work.stratum.jobs import HeaderJob, is_hex
 
 EXTRANONCE_SIZE = 8
 MAX_TRANSACTIONS = 100_000
+_MAX_LONG_POLL_ID = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def read_template(found: object, script: bytes, *, job_id: str, tag: bytes = b""
         tuple(_hex(each, "data") for each in transactions),
         _hex(found, "mweb") if found.get("mweb") else "",
         commitment is not None,
-        found["longpollid"] if isinstance(found.get("longpollid"), str) else None,
+        _long_poll_id(found.get("longpollid")),
     )
 
 
@@ -114,6 +115,13 @@ def merkle_branch(txids: list[bytes]) -> list[bytes]:
             rest.append(rest[-1])
         row = [sha256d(rest[at] + rest[at + 1]) for at in range(0, len(rest), 2)]
     return branch
+
+
+def _long_poll_id(text: object) -> str | None:
+    """Return what can be sent back as it came; half a surrogate pair, which JSON may hold, is no UTF-8."""
+    if not isinstance(text, str) or not text.isascii() or not 0 < len(text) <= _MAX_LONG_POLL_ID:
+        return None
+    return text
 
 
 def _integer(found: dict[str, t.Any], name: str, bits: int) -> int:
