@@ -5,8 +5,11 @@ from __future__ import annotations
 import pathlib
 import typing as t
 
-from mines import COIN, EASY, HARD, mining, run
+from mines import COIN, EASY, HARD, Mine, bridge_of, coin, mining, mining_app, pool_url, run
 from scripted_pool import Refusal, ScriptedPool, Talk
+
+from flask_ticketminer.work.outbox import Forward
+from flask_ticketminer.work.stratum.dialects import Solution
 
 
 def easy_pool(nbits: str = HARD) -> ScriptedPool:
@@ -132,5 +135,20 @@ def test_without_a_pool_there_is_no_work(tmp_path: pathlib.Path) -> None:
             reply = await mine.ask(mine.visitor.post, "/job", mine.visitor.job_request())
             assert (reply.status_code, reply.json["cause"]) == (503, "no-work")
             assert int(reply.headers["Retry-After"]) > 0
+
+    run(test)
+
+
+def test_old_fates_go_however_many_there_are(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        async with easy_pool() as pool:
+            mine = Mine(mining_app(tmp_path, TICKETMINER_COINS={COIN: coin(pools=[pool_url(pool.port)])}))
+            sent = Forward(COIN, "gone", bytes(16), Solution("00000000"), is_block=False, outdated=True)
+            rows = [sent.row(number.to_bytes(32, "big"), now=1) for number in range(2000)]
+            mine.site.database.transaction(
+                lambda c: c.execute(mine.tables.upstream_share.insert(), rows) and None
+            )
+            async with bridge_of(mine):
+                await mine.settled()
 
     run(test)

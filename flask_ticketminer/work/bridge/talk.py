@@ -206,12 +206,21 @@ class Talk(abc.ABC):
             await self.store(self.upstream.renew)
             await self.sweep()
             if time.monotonic() - tidied >= _TIDY:
-                tidied, fence = time.monotonic(), self.upstream.fence
+                fence = self.upstream.fence
                 # Among several servers that take writes, an earlier bridge's mark may come after the lease has changed hands.
                 await self.store(lambda: self.outbox.recover(fence, repeatable=self.repeatable))  # noqa: B023
                 await self.store(lambda: self.upstream.prune(self.parts.job_life))
-                await self.store(lambda: self.outbox.prune(self.parts.clock.now() - self.parts.kept))
+                if await self._prune():
+                    tidied = time.monotonic()
             await asyncio.sleep(self.parts.lease / 3)
+
+    async def _prune(self) -> bool:
+        """Delete old fates for a moment that the lease can spare; return whether none is left."""
+        until = time.monotonic() + self.parts.lease / 10
+        while await self.store(lambda: self.outbox.prune(self.parts.clock.now() - self.parts.kept)):
+            if time.monotonic() >= until:
+                return False
+        return True
 
 
 async def stored(act: Callable[[], T]) -> T:
