@@ -8,7 +8,9 @@ import json
 import os
 import pathlib
 import re
+import resource
 import socket
+import subprocess
 import sys
 import typing as t
 from collections.abc import AsyncIterator
@@ -20,6 +22,7 @@ from scripted_pool import ScriptedPool
 from torture_server import free_port
 
 from flask_ticketminer.errors import ConfigurationError, DatabaseBusy, NoWork
+from flask_ticketminer.work.bridge import events as events_module
 from flask_ticketminer.work.bridge.events import Events, Tips, read_address
 from flask_ticketminer.work.bridge.service import Bridge
 
@@ -271,6 +274,42 @@ def test_one_listener_too_many_is_refused_until_another_has_gone() -> None:
             while events._listeners:
                 await asyncio.sleep(0.01)
             assert (await (await Client.of(events)).ask())[0] == 200
+
+    run(test)
+
+
+def test_many_listen_where_few_files_may_be_open_until_more_are_asked_for() -> None:
+    async def test() -> None:
+        async with serving(Asked()) as events:
+            for _ in range(200):
+                assert (await (await Client.of(events)).ask())[0] == 200
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+    try:
+        run(test)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_listeners_leave_files_for_pools_and_the_database() -> None:
+    script = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))\n"
+        "from flask_ticketminer.work.bridge.events import places; print(places(4096))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert 0 < int(found.stdout) < 1024 - 300
+    assert "ulimit" in found.stderr
+
+
+def test_connections_beyond_those_that_may_wait_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events_module, "_WAITING", 2)
+
+    async def test() -> None:
+        async with serving(Asked(), most=1) as events:
+            for _ in range(3):
+                await Client.of(events)
+            assert await (await Client.of(events)).ended() == b""
 
     run(test)
 
