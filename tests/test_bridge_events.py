@@ -221,6 +221,20 @@ def test_head_tells_the_kind_and_ends() -> None:
     run(test)
 
 
+def test_a_refusal_leaves_no_error_behind_for_head_or_when_the_bridge_ends() -> None:
+    async def test() -> None:
+        errors: list[dict[str, t.Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+        async with serving(Asked()) as events:
+            assert (await answered(events, "HEAD", "/other"))[0] == 404
+            lingering = await Client.of(events)
+            assert (await lingering.ask("GET", "/other"))[0] == 404
+        await asyncio.sleep(0)
+        assert errors == []
+
+    run(test)
+
+
 def test_pages_of_other_origins_may_read_it() -> None:
     async def test() -> None:
         async with serving(Asked()) as events:

@@ -190,13 +190,14 @@ class Events:
         self._tasks.add(task)
         exchange = Exchange(reader, writer)
         try:
-            await self._answer(exchange, writer)
+            try:
+                await self._answer(exchange, writer)
+            except Refusal as refusal:
+                await exchange.refuse(refusal)
         except asyncio.CancelledError:
             pass  # the bridge ends
         except OSError:
             exchange.drop()
-        except Refusal as refusal:
-            await exchange.refuse(refusal)
         finally:
             self._listeners.pop(exchange, None)
             self._tasks.discard(task)
