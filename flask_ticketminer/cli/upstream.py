@@ -45,6 +45,11 @@ def _address(text: str) -> tuple[str, int]:
 
 def _log(level: int) -> None:
     """Print what the bridge has to say, with the time, unless the application logs already."""
+    client = logging.getLogger("httpx")
+    if client.level == logging.NOTSET:
+        client.setLevel(
+            logging.WARNING
+        )  # below, it writes down each URL, and that of a price service may have a key in it
     logger = logging.getLogger("flask_ticketminer.work")
     logger.setLevel(level)
     if not logging.getLogger().handlers:
