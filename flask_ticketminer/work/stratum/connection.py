@@ -65,6 +65,7 @@ class Connection:
     """A session with a pool. :meth:`run` reads until it ends; meanwhile :meth:`next_job` and :meth:`submit` are awaited beside it.
 
     :ivar session: tells this session from all others; shares of an ended session are stale.
+    :ivar host: where the pool is, as it was configured.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class Connection:
         dialect: Dialect,
         *,
         patience: Patience,
+        host: str = "",
     ) -> None:
         self.session = secrets.token_hex(8)
+        self.host = host
         self.dialect = dialect
         self._reader = reader
         self._writer = writer
@@ -106,7 +109,7 @@ class Connection:
             raise Disconnected(
                 f"{endpoint} cannot be reached: {reason}. Check its address and port."
             ) from error
-        return cls(reader, writer, dialect, patience=patience)
+        return cls(reader, writer, dialect, patience=patience, host=endpoint.host)
 
     async def run(self) -> t.NoReturn:
         """Open the session and read until it ends.
