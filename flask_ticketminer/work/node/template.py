@@ -18,6 +18,8 @@ from flask_ticketminer.work.stratum.jobs import HeaderJob, is_hex
 EXTRANONCE_SIZE = 8
 MAX_TRANSACTIONS = 100_000
 _MAX_LONG_POLL_ID = 1024
+_MAX_OUTPUT = 10_000
+"""Bytes of the longest script (Bitcoin's consensus rules)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ def read_template(found: object, script: bytes, *, job_id: str, tag: bytes = b""
     outputs = [(reward, script)]
     if commitment is not None:
         outputs.append((0, bytes.fromhex(_hex(found, "default_witness_commitment"))))
+    if any(len(paid) > _MAX_OUTPUT for _, paid in outputs):
+        raise BadJob(f"An output of the template's coinbase has more than {_MAX_OUTPUT} bytes of script.")
     halves = coinbase_halves(height, outputs, extranonce_size=EXTRANONCE_SIZE, tag=tag)
     branch = merkle_branch([bytes.fromhex(_hex(each, "txid", 32))[::-1] for each in transactions])
     previous = swap_words(bytes.fromhex(_hex(found, "previousblockhash", 32))[::-1])
