@@ -8,6 +8,7 @@ import typing as t
 from mines import COIN, EASY, HARD, Mine, bridge_of, coin, mining, mining_app, pool_url, run
 from scripted_pool import Refusal, ScriptedPool, Talk
 
+from flask_ticketminer.work.bridge import pool as bridge_pool
 from flask_ticketminer.work.outbox import Forward
 from flask_ticketminer.work.stratum.dialects import Solution
 
@@ -152,3 +153,8 @@ def test_old_fates_go_however_many_there_are(tmp_path: pathlib.Path) -> None:
                 await mine.settled()
 
     run(test)
+
+
+def test_jobs_are_known_for_as_long_as_their_shares_come(tmp_path: pathlib.Path) -> None:
+    settings = Mine(mining_app(tmp_path)).site.settings
+    assert settings.upstream_job_life < bridge_pool._KEPT_JOBS * bridge_pool._PAUSE

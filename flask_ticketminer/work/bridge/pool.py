@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 
 AGENT = "Flask-TicketMiner/1"
 _STALE_CODE = 21
-_KEPT_JOBS = 256
-"""Templates of a session whose shares can still be sent."""
+_KEPT_JOBS = 512
+"""Templates of a session whose shares can still be sent: those of a job's life, however fast they come."""
 _CLEAN_PAUSE, _PAUSE = 0.1, 1.0
 """Seconds between two templates at least: where the second voids the first, and else."""
 _MOST_EPOCHS, _EPOCHS_KEPT = 4, 86400.0
