@@ -29,6 +29,7 @@ from flask_ticketminer.work.outbox import (
     Outbox,
 )
 from flask_ticketminer.work.stratum.dialects import Solution
+from flask_ticketminer.work.stratum.jobs import EthashJob
 from flask_ticketminer.work.template import Template
 from flask_ticketminer.work.templates import GRACE, LEASE, REREAD, SMALL_LEASE, Templates
 from flask_ticketminer.work.upstreams import SKEW, LeaseLost, Upstream
@@ -294,6 +295,16 @@ def test_a_small_space_is_leased_to_its_end_in_small_blocks(memory_desk: Desk) -
     numbers = list(iter(lambda: web.lease(template), None))
     assert len(numbers) == room - 1 - SMALL_LEASE
     assert web.lease(template) is None
+
+
+def test_processes_without_number_share_an_ethash_template_of_two_bytes(memory_desk: Desk) -> None:
+    job = EthashJob("job", bytes(32), bytes(32), "abcd", 0, True, 2**255)
+    memory_desk.upstream.publish(Template(bytes(16), COIN, TALK, "ethash", "tip-1", 2, job, 30_000))
+    processes = [memory_desk.web() for _ in range(40)]
+    templates = [web.current(COIN) for web in processes]
+    numbers = [web.lease(found) for web, found in zip(processes, templates, strict=True) if found]
+    assert None not in numbers
+    assert len(set(numbers)) == 40
 
 
 def test_a_session_counts_on_from_template_to_template(memory_desk: Desk) -> None:
