@@ -16,6 +16,7 @@ from flask_ticketminer.database import Database
 from flask_ticketminer.mint.counters import CoinTotal, Counters
 from flask_ticketminer.mint.shares import Origin
 from flask_ticketminer.mint.statements import Statements
+from flask_ticketminer.work import upstreams
 from flask_ticketminer.work.extranonce import capacity
 from flask_ticketminer.work.outbox import (
     ACCEPTED,
@@ -32,7 +33,7 @@ from flask_ticketminer.work.stratum.dialects import Solution
 from flask_ticketminer.work.stratum.jobs import EthashJob
 from flask_ticketminer.work.template import Template
 from flask_ticketminer.work.templates import GRACE, LEASE, REREAD, SMALL_LEASE, Templates
-from flask_ticketminer.work.upstreams import SKEW, LeaseLost, Upstream
+from flask_ticketminer.work.upstreams import MOST_LEASE, SKEW, LeaseLost, Upstream
 
 COIN, TALK = "testcoin", "session-1"
 SECONDS = 10
@@ -208,6 +209,23 @@ def test_one_bridge_talks_at_a_time(desk: Desk) -> None:
     desk.clock.advance(1)
     assert second.acquire() is None
     assert second.fence == desk.upstream.fence + 1
+
+
+def test_a_bridge_that_died_before_the_clock_went_back_is_not_waited_for_until_then(
+    memory_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = [0.0]
+    monkeypatch.setattr(upstreams, "elapsed", lambda: passed[0])
+    memory_desk.clock.advance(-86_400)
+    second = memory_desk.bridge("second")
+    assert second.acquire() == "first"
+    memory_desk.upstream.renew()
+    memory_desk.clock.advance(-86_400)
+    assert second.acquire() == "first"
+    passed[0] += MOST_LEASE
+    assert second.acquire() == "first"
+    passed[0] += 2 * SKEW
+    assert second.acquire() is None
 
 
 @pytest.mark.parametrize(
