@@ -7,6 +7,7 @@ import typing as t
 
 from mines import COIN, EASY, HARD, Mine, bridge_of, coin, mining, mining_app, pool_url, run
 from scripted_pool import Refusal, ScriptedPool, Talk
+from sqlalchemy import select
 
 from flask_ticketminer.work.bridge import pool as bridge_pool
 from flask_ticketminer.work.outbox import Forward
@@ -136,6 +137,23 @@ def test_without_a_pool_there_is_no_work(tmp_path: pathlib.Path) -> None:
             reply = await mine.ask(mine.visitor.post, "/job", mine.visitor.job_request())
             assert (reply.status_code, reply.json["cause"]) == (503, "no-work")
             assert int(reply.headers["Retry-After"]) > 0
+
+    run(test)
+
+
+def test_tickets_of_more_hashes_than_the_work_has_nonces_are_the_operators_trouble(
+    tmp_path: pathlib.Path,
+) -> None:
+    async def test() -> None:
+        async with mining(tmp_path, easy_pool(), TICKETMINER_EFFORT={"scrypt": 1 << 30}) as mine:
+            detail = select(mine.tables.upstream.c.detail)
+            await mine.until(
+                lambda: (
+                    "lower TICKETMINER_EFFORT"
+                    in (mine.site.database.read(lambda c: c.execute(detail).scalar()) or "")
+                )
+            )
+            assert mine.site.templates.current(COIN) is None
 
     run(test)
 

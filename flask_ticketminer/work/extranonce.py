@@ -16,6 +16,8 @@ NTIME_AHEAD = 600
 """Seconds by which a job's ntime may run ahead of its template's."""
 HEADER_NONCE_SIZE = 4
 ETHASH_NONCE_SIZE = 8
+SEARCHES = 8
+"""A job is worth at most an eighth of its nonces, so that few searches end without a share; miners refuse others."""
 _MOST_SEARCHED = 4
 _LEAST_LEASED = 2
 """Bytes of an ethash nonce: visitors search at most four, and at least two tell their jobs apart."""
@@ -49,6 +51,12 @@ def capacity(job: UpstreamJob) -> int:
         return int(1 << 8 * _ethash_sizes(job)[0])
     ntimes = min(NTIME_AHEAD, 0xFFFF_FFFF - int(job.params[7], 16)) + 1
     return int(256**job.extranonce2_size * ntimes << _mask(job).bit_count())
+
+
+def most_effort(job: UpstreamJob) -> int:
+    """Return how many expected hashes a share of `job` may take, at most."""
+    searched = _ethash_sizes(job)[1] if isinstance(job, EthashJob) else HEADER_NONCE_SIZE
+    return int(1 << 8 * searched) // SEARCHES
 
 
 def cut(job: UpstreamJob, number: int) -> Piece:

@@ -122,7 +122,7 @@ class NodeTalk(Talk):
         while len(self._templates) > 8:
             del self._templates[next(iter(self._templates))]
         tip = hashlib.sha256(template.job.params[1].encode()).hexdigest()[:16]
-        effort = self.parts.effort(self.coin, template.job)
+        effort = self.effort(template.job)
         await self.publish(
             Template(template_id, self.coin.name, SESSION, self.coin.algorithm, tip, effort, template.job),
             body=body_to_bytes(template),

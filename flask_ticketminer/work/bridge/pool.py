@@ -145,7 +145,7 @@ class PoolTalk(Talk):
             template_id = new_template_id()
             if clean or not tip:
                 tip = template_id[:8].hex()
-            effort = self.parts.effort(self.coin, job)
+            effort = self.effort(job)
             await self._advise(connection, job, effort)
             if isinstance(job, EthashJob):
                 await self._prepare(job, connection.host)
