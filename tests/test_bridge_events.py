@@ -8,7 +8,9 @@ import json
 import os
 import pathlib
 import re
+import resource
 import socket
+import subprocess
 import sys
 import typing as t
 from collections.abc import AsyncIterator
@@ -20,6 +22,7 @@ from scripted_pool import ScriptedPool
 from torture_server import free_port
 
 from flask_ticketminer.errors import ConfigurationError, DatabaseBusy, NoWork
+from flask_ticketminer.work.bridge import events as events_module
 from flask_ticketminer.work.bridge.events import Events, Tips, read_address
 from flask_ticketminer.work.bridge.service import Bridge
 
@@ -218,6 +221,20 @@ def test_head_tells_the_kind_and_ends() -> None:
     run(test)
 
 
+def test_a_refusal_leaves_no_error_behind_for_head_or_when_the_bridge_ends() -> None:
+    async def test() -> None:
+        errors: list[dict[str, t.Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+        async with serving(Asked()) as events:
+            assert (await answered(events, "HEAD", "/other"))[0] == 404
+            lingering = await Client.of(events)
+            assert (await lingering.ask("GET", "/other"))[0] == 404
+        await asyncio.sleep(0)
+        assert errors == []
+
+    run(test)
+
+
 def test_pages_of_other_origins_may_read_it() -> None:
     async def test() -> None:
         async with serving(Asked()) as events:
@@ -271,6 +288,42 @@ def test_one_listener_too_many_is_refused_until_another_has_gone() -> None:
             while events._listeners:
                 await asyncio.sleep(0.01)
             assert (await (await Client.of(events)).ask())[0] == 200
+
+    run(test)
+
+
+def test_many_listen_where_few_files_may_be_open_until_more_are_asked_for() -> None:
+    async def test() -> None:
+        async with serving(Asked()) as events:
+            for _ in range(200):
+                assert (await (await Client.of(events)).ask())[0] == 200
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+    try:
+        run(test)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_listeners_leave_files_for_pools_and_the_database() -> None:
+    script = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))\n"
+        "from flask_ticketminer.work.bridge.events import places; print(places(4096))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert 0 < int(found.stdout) < 1024 - 300
+    assert "ulimit" in found.stderr
+
+
+def test_connections_beyond_those_that_may_wait_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events_module, "_WAITING", 2)
+
+    async def test() -> None:
+        async with serving(Asked(), most=1) as events:
+            for _ in range(3):
+                await Client.of(events)
+            assert await (await Client.of(events)).ended() == b""
 
     run(test)
 

@@ -262,3 +262,19 @@ def test_where_tickets_have_a_worth_their_effort_follows_the_price_and_jobs_keep
                 assert answer["accepted"]
 
     run(test)
+
+
+def test_the_market_asks_for_no_more_than_the_works_nonces_hold(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        config = {
+            "TICKETMINER_COIN": SCRYPT,
+            "TICKETMINER_EFFORT": {"scrypt": 1 << 28},
+            "TICKETMINER_TICKET_WORTH": "1000000",
+        }
+        prices = Prices(LTC="0.000001")
+        async with market(tmp_path, prices, **config) as (mine, pools, _):
+            await asked(mine, prices, 2)
+            await notify(pools["scrypt"].talk, "job-2")
+            await mine.until(lambda: mine.visitor.job()["expected_hashes"] == 1 << 29)
+
+    run(test)

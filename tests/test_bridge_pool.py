@@ -5,8 +5,13 @@ from __future__ import annotations
 import pathlib
 import typing as t
 
-from mines import COIN, EASY, HARD, mining, run
+from mines import COIN, EASY, HARD, Mine, bridge_of, coin, mining, mining_app, pool_url, run
 from scripted_pool import Refusal, ScriptedPool, Talk
+from sqlalchemy import select
+
+from flask_ticketminer.work.bridge import pool as bridge_pool
+from flask_ticketminer.work.outbox import Forward
+from flask_ticketminer.work.stratum.dialects import Solution
 
 
 def easy_pool(nbits: str = HARD) -> ScriptedPool:
@@ -142,3 +147,40 @@ def test_without_a_pool_there_is_no_work(tmp_path: pathlib.Path) -> None:
             assert int(reply.headers["Retry-After"]) > 0
 
     run(test)
+
+
+def test_tickets_of_more_hashes_than_the_work_has_nonces_are_the_operators_trouble(
+    tmp_path: pathlib.Path,
+) -> None:
+    async def test() -> None:
+        async with mining(tmp_path, easy_pool(), TICKETMINER_EFFORT={"scrypt": 1 << 30}) as mine:
+            detail = select(mine.tables.upstream.c.detail)
+            await mine.until(
+                lambda: (
+                    "lower TICKETMINER_EFFORT"
+                    in (mine.site.database.read(lambda c: c.execute(detail).scalar()) or "")
+                )
+            )
+            assert mine.site.templates.current(COIN) is None
+
+    run(test)
+
+
+def test_old_fates_go_however_many_there_are(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        async with easy_pool() as pool:
+            mine = Mine(mining_app(tmp_path, TICKETMINER_COINS={COIN: coin(pools=[pool_url(pool.port)])}))
+            sent = Forward(COIN, "gone", bytes(16), Solution("00000000"), is_block=False, outdated=True)
+            rows = [sent.row(number.to_bytes(32, "big"), now=1) for number in range(2000)]
+            mine.site.database.transaction(
+                lambda c: c.execute(mine.tables.upstream_share.insert(), rows) and None
+            )
+            async with bridge_of(mine):
+                await mine.settled()
+
+    run(test)
+
+
+def test_jobs_are_known_for_as_long_as_their_shares_come(tmp_path: pathlib.Path) -> None:
+    settings = Mine(mining_app(tmp_path)).site.settings
+    assert settings.upstream_job_life < bridge_pool._KEPT_JOBS * bridge_pool._PAUSE

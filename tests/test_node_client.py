@@ -321,6 +321,26 @@ def test_a_node_that_says_nothing_is_left() -> None:
     run(test)
 
 
+def test_a_node_that_sends_its_answer_byte_by_byte_without_end_is_left() -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        with contextlib.suppress(OSError), contextlib.closing(writer):
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+
+    async def test() -> None:
+        server = await asyncio.start_server(drip, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with NodeClient(f"http://127.0.0.1:{port}/") as asker:
+            with pytest.raises(Disconnected, match="does not answer"):
+                await asyncio.wait_for(asker.call("getblockcount", patience=0.5), 10)
+        server.close()
+
+    run(test)
+
+
 def test_where_no_node_listens_the_address_is_named_without_the_password() -> None:
     async def test() -> None:
         port = free_port()

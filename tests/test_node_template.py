@@ -116,6 +116,7 @@ def test_a_branch_leads_to_the_root_of_all(txids: list[bytes], coinbase: bytes) 
         ("height", 2**31),
         ("curtime", "now"),
         ("default_witness_commitment", 5),
+        ("default_witness_commitment", "6a" * 10_001),
         ("mweb", "xyz"),
     ],
 )

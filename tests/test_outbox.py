@@ -16,6 +16,7 @@ from flask_ticketminer.database import Database
 from flask_ticketminer.mint.counters import CoinTotal, Counters
 from flask_ticketminer.mint.shares import Origin
 from flask_ticketminer.mint.statements import Statements
+from flask_ticketminer.work import upstreams
 from flask_ticketminer.work.extranonce import capacity
 from flask_ticketminer.work.outbox import (
     ACCEPTED,
@@ -29,9 +30,10 @@ from flask_ticketminer.work.outbox import (
     Outbox,
 )
 from flask_ticketminer.work.stratum.dialects import Solution
+from flask_ticketminer.work.stratum.jobs import EthashJob
 from flask_ticketminer.work.template import Template
 from flask_ticketminer.work.templates import GRACE, LEASE, REREAD, SMALL_LEASE, Templates
-from flask_ticketminer.work.upstreams import SKEW, LeaseLost, Upstream
+from flask_ticketminer.work.upstreams import MOST_LEASE, SKEW, LeaseLost, Upstream
 
 COIN, TALK = "testcoin", "session-1"
 SECONDS = 10
@@ -209,6 +211,23 @@ def test_one_bridge_talks_at_a_time(desk: Desk) -> None:
     assert second.fence == desk.upstream.fence + 1
 
 
+def test_a_bridge_that_died_before_the_clock_went_back_is_not_waited_for_until_then(
+    memory_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = [0.0]
+    monkeypatch.setattr(upstreams, "elapsed", lambda: passed[0])
+    memory_desk.clock.advance(-86_400)
+    second = memory_desk.bridge("second")
+    assert second.acquire() == "first"
+    memory_desk.upstream.renew()
+    memory_desk.clock.advance(-86_400)
+    assert second.acquire() == "first"
+    passed[0] += MOST_LEASE
+    assert second.acquire() == "first"
+    passed[0] += 2 * SKEW
+    assert second.acquire() is None
+
+
 @pytest.mark.parametrize(
     "act",
     [Upstream.renew, Upstream.void, Upstream.release, lambda upstream: upstream.tell("working")],
@@ -294,6 +313,16 @@ def test_a_small_space_is_leased_to_its_end_in_small_blocks(memory_desk: Desk) -
     numbers = list(iter(lambda: web.lease(template), None))
     assert len(numbers) == room - 1 - SMALL_LEASE
     assert web.lease(template) is None
+
+
+def test_processes_without_number_share_an_ethash_template_of_two_bytes(memory_desk: Desk) -> None:
+    job = EthashJob("job", bytes(32), bytes(32), "abcd", 0, True, 2**255)
+    memory_desk.upstream.publish(Template(bytes(16), COIN, TALK, "ethash", "tip-1", 2, job, 30_000))
+    processes = [memory_desk.web() for _ in range(40)]
+    templates = [web.current(COIN) for web in processes]
+    numbers = [web.lease(found) for web, found in zip(processes, templates, strict=True) if found]
+    assert None not in numbers
+    assert len(set(numbers)) == 40
 
 
 def test_a_session_counts_on_from_template_to_template(memory_desk: Desk) -> None:

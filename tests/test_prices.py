@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_ticketminer.cli import bridge
 from flask_ticketminer.work.prices import (
     MAX_ANSWER,
     FixedPrices,
@@ -264,6 +265,22 @@ def test_a_fault_is_told_without_the_key(
         ask(source)
     assert "127.0.0.1: it answers 403. The last known prices are used." in caplog.text
     assert "very-secret" not in caplog.text + repr(source)
+
+
+def test_an_application_that_logs_all_it_does_logs_no_key_in_the_bridge(
+    service: Service, clock: Stopwatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    loggers = [logging.getLogger(name) for name in ("httpx", "flask_ticketminer")]
+    levels = [logger.level for logger in loggers]
+    caplog.set_level(logging.INFO)
+    try:
+        bridge._log(logging.INFO)
+        service.says({"LTC": "1"})
+        assert ask(JsonPrices(service.url + "/?key=very-secret", monotonic=clock), "LTC")
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+    assert "very-secret" not in caplog.text
 
 
 class Own:

@@ -226,9 +226,12 @@ def test_a_worker_that_the_pool_does_not_know_ends_the_session_whatever_else_is_
                 (0, "\ud800"),
                 (1, "00" * 31),
                 (2, "0"),
+                (2, "00" * 32_769),
                 (3, " 00"),
+                (3, "00" * 32_769),
                 (4, "11"),
                 (4, ["11"]),
+                (4, ["11" * 32] * 33),
                 (5, "2000000"),
                 (6, "ff000000"),
                 (6, "00000000"),
@@ -390,5 +393,30 @@ def test_where_nobody_listens_the_address_is_named() -> None:
             await Connection.open(
                 Endpoint("127.0.0.1", port), BitcoinDialect("scrypt", WORKER, "test/1"), patience=SHORT
             )
+
+    run(test)
+
+
+def test_a_session_ends_though_the_pool_does_not_read() -> None:
+    async def test() -> None:
+        pool = ScriptedPool()
+        held = asyncio.Event()
+
+        async def ask_without_reading(talk: Talk) -> None:
+            with contextlib.suppress(OSError):
+                for _ in range(100):
+                    await talk.send(
+                        json.dumps({"id": "x" * 200_000, "method": "client.get_version"}).encode() + b"\n"
+                    )
+            await held.wait()
+
+        pool.greeting = ask_without_reading
+        async with session(pool) as found:
+            while not found.connection._writer.transport.get_write_buffer_size():
+                await asyncio.sleep(0.01)
+            found.running.cancel()
+            done, _ = await asyncio.wait({found.running}, timeout=10)
+            held.set()
+            assert done
 
     run(test)

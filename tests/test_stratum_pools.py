@@ -117,6 +117,20 @@ def test_a_pool_that_asks_for_another_port_is_followed() -> None:
     run(test)
 
 
+def test_a_pool_that_asks_for_a_long_pause_lets_the_next_take_over() -> None:
+    async def test() -> None:
+        async with ScriptedPool() as first, ScriptedPool() as second:
+            talker = Talker(first.port, second.port)
+            async with talker.running():
+                await talker.held(1)
+                await asyncio.sleep(0.05)
+                await first.talk.say("client.reconnect", "", first.port, 600)
+                await talker.held(2)
+            assert (len(first.talks), len(second.talks)) == (1, 1)
+
+    run(test)
+
+
 def test_a_pool_that_sends_us_in_circles_is_left() -> None:
     async def test() -> None:
         async with ScriptedPool() as circle, ScriptedPool() as good:

@@ -45,6 +45,10 @@ def _address(text: str) -> tuple[str, int]:
 
 def _log(level: int) -> None:
     """Print what the bridge has to say, with the time, unless the application logs already."""
+    client = logging.getLogger("httpx")
+    if client.level == logging.NOTSET:
+        # Below, it writes down each URL, and that of a price service may have a key in it.
+        client.setLevel(logging.WARNING)
     logger = logging.getLogger("flask_ticketminer")
     logger.setLevel(level)
     if not logging.getLogger().handlers:

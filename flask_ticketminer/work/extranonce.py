@@ -16,6 +16,8 @@ NTIME_AHEAD = 600
 """Seconds by which a job's ntime may run ahead of its template's."""
 HEADER_NONCE_SIZE = 4
 ETHASH_NONCE_SIZE = 8
+SEARCHES = 8
+"""A job is worth at most an eighth of its nonces, so that few searches end without a share; miners refuse others."""
 _MOST_SEARCHED = 4
 _LEAST_LEASED = 2
 """Bytes of an ethash nonce: visitors search at most four, and at least two tell their jobs apart."""
@@ -66,6 +68,12 @@ def room_warning(job: UpstreamJob) -> str | None:
         "A busy site runs out of them, and visitors are then told that there is no work. Look for a port or a pool that leaves "
         "2 bytes or more, or that allows version rolling."
     )
+
+
+def most_effort(job: UpstreamJob) -> int:
+    """Return how many expected hashes a share of `job` may take, at most."""
+    searched = _ethash_sizes(job)[1] if isinstance(job, EthashJob) else HEADER_NONCE_SIZE
+    return int(1 << 8 * searched) // SEARCHES
 
 
 def cut(job: UpstreamJob, number: int) -> Piece:

@@ -19,7 +19,7 @@ from flask_ticketminer.errors import (
     UnknownAlgorithm,
 )
 from flask_ticketminer.work.coins import Coin
-from flask_ticketminer.work.extranonce import cut
+from flask_ticketminer.work.extranonce import SEARCHES, cut
 from flask_ticketminer.work.job import Job, UpstreamOrigin
 from flask_ticketminer.work.local import RANDOM_SIZE
 from flask_ticketminer.work.stratum.jobs import EthashJob
@@ -30,8 +30,6 @@ SPREAD = 0.5
 """Seconds over which miners spread their requests for new jobs."""
 NO_WORK_RETRY = 5
 """Seconds after which a miner asks again while there is no work."""
-_SEARCHES = 8
-"""A job is worth at most an eighth of its nonces, so that few searches end without a share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ class Work:
         if self.upstream is None:
             return wanted
         nonces = 1 << 8 * self.upstream.piece.nonce_size
-        fitting = [one for one in denominations if one * self.effort * _SEARCHES <= nonces]
+        fitting = [one for one in denominations if one * self.effort * SEARCHES <= nonces]
         return min(wanted, max(fitting, default=denominations[0]))
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from flask_ticketminer.work.stratum.dialects import UpstreamJob
 from flask_ticketminer.work.stratum.jobs import EthashJob, HeaderJob
 from miner.pow import ethash
+from miner.pow.ethash.algorithm import which_epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,10 @@ class Template:
 def epoch_of(job: EthashJob, epoch_length: int) -> int:
     """Return the epoch of an ethash job.
 
-    :raises PowError: its seed is that of none.
+    :raises PowError: its seed is that of none, or of another than its block's, as where the coin's epochs are longer.
     """
     if job.number is not None:
-        return job.number // epoch_length
+        return which_epoch(job.seed_hash, job.number // epoch_length, epoch_length)
     return ethash.epoch_of_seed(job.seed_hash, epoch_length=epoch_length)
 
 

@@ -26,7 +26,8 @@ REST = 1.0
 GRACE = 30
 """Seconds for which a template that upstream has voided is still paid."""
 LEASE, SMALL_LEASE = 4096, 64
-"""Numbers that a process leases at once; and of a template with at most 2 bytes of extranonce2."""
+"""Numbers that a process leases at once; and of a template with at most 2 bytes of extranonce2, or of an ethash nonce."""
+_SMALL_NONCE = 1 << 16
 CHOICE = ""
 """In place of a coin's name: the lease of the bridge that chooses among coins; its row's ``detail`` names the coin."""
 
@@ -112,8 +113,9 @@ class Templates(Shared):
 
     def _lease(self, connection: Connection, template: Template) -> tuple[int, int] | None:
         table, job = self._database.tables.template, template.job
-        small = isinstance(job, HeaderJob) and job.extranonce2_size <= 2
-        size, most = SMALL_LEASE if small else LEASE, capacity(job)
+        most = capacity(job)
+        small = job.extranonce2_size <= 2 if isinstance(job, HeaderJob) else most <= _SMALL_NONCE
+        size = SMALL_LEASE if small else LEASE
         of_template = table.c.template_id == template.template_id
         while True:
             first = connection.execute(select(table.c.next_counter).where(of_template)).scalar()

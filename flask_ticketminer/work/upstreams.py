@@ -37,6 +37,8 @@ WAITING, CONNECTING, WORKING = "waiting", "connecting", "working"
 """What a bridge is doing: waiting for another's lease to end, for upstream, or having work."""
 _MAX_DETAIL = 255
 _MARGIN = 1 << 20
+MOST_LEASE = 600
+"""Seconds that a lease lasts at most, by ``TICKETMINER_BRIDGE_LEASE``."""
 SKEW = 1
 """Seconds by which two bridges may differ about the time: each reads the database's clock to the second."""
 
@@ -69,6 +71,7 @@ class Upstream:
         self.seconds = seconds
         self.fence = 0
         self._held_until = float("-inf")
+        self._watched = (0, 0, 0.0)
         self._state = ""
 
     @property
@@ -93,7 +96,7 @@ class Upstream:
                 return "another bridge"
             self.fence, self._held_until = 1, began + self.seconds
             return None
-        if found.lease_until + SKEW >= now:
+        if found.lease_until + SKEW >= now and not self._is_abandoned(found.fence, found.lease_until, now):
             return str(found.holder)
         fence = found.fence + 1
         take = (
@@ -107,6 +110,14 @@ class Upstream:
             return "another bridge"
         self.fence, self._held_until = fence, began + self.seconds
         return None
+
+    def _is_abandoned(self, fence: int, until: int, now: int) -> bool:
+        """Return whether a lease that ends later than any can, since the clock went back, was not renewed for as long as any lasts."""
+        if until <= now + MOST_LEASE + SKEW:
+            return False
+        if self._watched[:2] != (fence, until):
+            self._watched = fence, until, elapsed()
+        return elapsed() - self._watched[2] > MOST_LEASE + SKEW
 
     def renew(self) -> None:
         """Hold the lease for its full length again.

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import re
 import socket
+import sys
 import time
 import typing as t
 from collections.abc import Callable, Sequence
@@ -21,6 +23,11 @@ from flask_ticketminer.work.bridge.http import HEADER_LIMIT, Exchange, Refusal
 from flask_ticketminer.work.source import NO_WORK_RETRY
 from flask_ticketminer.work.templates import REREAD
 
+if sys.platform != "win32":
+    import resource
+
+log = logging.getLogger(__name__)
+
 LOOK = 0.05
 """Seconds between two looks at the database."""
 HEARTBEAT = 15.0
@@ -30,6 +37,8 @@ _PATIENCE = 10.0
 """Seconds within which a request has to be here."""
 _WAITING = 256
 """Connections beside those of listeners: requests that are read or refused."""
+_OWN_FILES = 128
+"""Files that this process may need open beside all connections: for pools, nodes and the database."""
 _BACKLOG = 1024
 _SEND_BUFFER = 4096
 """Bytes that the system keeps for a listener: dozens of events. Who has not taken them is dropped."""
@@ -142,6 +151,7 @@ class Events:
             raise ConfigurationError(
                 f"The bridge cannot listen at {host}, port {port} ({reason}): choose another address."
             ) from error
+        self._most = places(self._most)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set; :meth:`open` was called."""
@@ -184,13 +194,14 @@ class Events:
         self._tasks.add(task)
         exchange = Exchange(reader, writer)
         try:
-            await self._answer(exchange, writer)
+            try:
+                await self._answer(exchange, writer)
+            except Refusal as refusal:
+                await exchange.refuse(refusal)
         except asyncio.CancelledError:
             pass  # the bridge ends
         except OSError:
             exchange.drop()
-        except Refusal as refusal:
-            await exchange.refuse(refusal)
         finally:
             self._listeners.pop(exchange, None)
             self._tasks.discard(task)
@@ -198,7 +209,8 @@ class Events:
 
     async def _answer(self, exchange: Exchange, writer: asyncio.StreamWriter) -> None:
         if len(self._tasks) > self._most + _WAITING:
-            raise _full()
+            exchange.drop()  # an answer takes time, in which the files of this process might run out
+            return
         _spare(writer.get_extra_info("socket"))
         try:
             async with asyncio.timeout(self._patience):
@@ -251,6 +263,26 @@ class Events:
                 {"Allow": _METHODS},
             )
         return found[1]
+
+
+def places(most: int) -> int:
+    """Return how many may listen, of `most`, with files left for all else; the process's limit is raised as far as that takes."""
+    if sys.platform == "win32":
+        return most
+    files, highest = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most + _WAITING + _OWN_FILES
+    if files == resource.RLIM_INFINITY or files >= wanted:
+        return most
+    raised = wanted if highest == resource.RLIM_INFINITY else min(wanted, highest)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, highest))
+        files = raised
+    if files < wanted:
+        most = max(1, files - _WAITING - _OWN_FILES)
+        log.warning(
+            "Only %d miners can listen to the tip: let the bridge open %d files (ulimit -n).", most, wanted
+        )
+    return most
 
 
 def read_address(text: str) -> tuple[str, int]:

@@ -88,7 +88,8 @@ class Exchange:
         """Send a whole answer, after which the connection ends."""
         sized = {} if status == HTTPStatus.NO_CONTENT else {"Content-Length": str(len(body))}
         self._begin(status, {**sized, "Connection": "close", **(headers or {})})
-        self._send(h11.Data(data=body))
+        if self.method != "HEAD":  # which is told the size of what it does not get
+            self._send(h11.Data(data=body))
         self._send(h11.EndOfMessage())
         await self._linger()
 

@@ -12,6 +12,7 @@ from flask_ticketminer.config import Settings
 from flask_ticketminer.database import Database
 from flask_ticketminer.work.bridge.talk import pause, stored
 from flask_ticketminer.work.coins import MOST_PROFITABLE, Coin
+from flask_ticketminer.work.extranonce import most_effort
 from flask_ticketminer.work.market import BlockWork, coin_worth, market_effort, most_profitable
 from flask_ticketminer.work.prices import current_prices
 from flask_ticketminer.work.stratum.dialects import UpstreamJob
@@ -54,7 +55,8 @@ class Market:
         worth = coin_worth(coin, {coin.name: work}, self._prices)
         if worth is None:
             return table
-        effort = market_effort(wanted, worth, table, current=self._efforts.get(coin.name))
+        found = market_effort(wanted, worth, table, current=self._efforts.get(coin.name))
+        effort = min(found, max(table, most_effort(job)))
         if effort != self._efforts.get(coin.name, table):
             log.info("%s: a ticket takes %s hashes from now on.", coin.name, f"{effort:,}")
         self._efforts[coin.name] = effort

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import time
 import typing as t
 import zlib
 
@@ -50,6 +51,7 @@ class NodeTalk(Talk):
         self._look_for_blocks = look_for_blocks
         self._client: NodeClient | None = None
         self._templates: dict[bytes, BlockTemplate] = {}
+        self._tip = ""
 
     async def talk(self) -> None:
         async with NodeClient(t.cast(str, self.coin.node)) as client, asyncio.TaskGroup() as tasks:
@@ -69,9 +71,9 @@ class NodeTalk(Talk):
         header = header_of(template.job, solution)
         try:
             reason = await self._client.submit_block(template.block(header, solution.extranonce2))
-        except Refused as refused:
-            return None if refused.code in _STARTING else Fate(REFUSED, str(refused))
-        except (Disconnected, Misbehaved) as lost:
+        except (Disconnected, Misbehaved, Refused) as lost:
+            if isinstance(lost, Refused) and lost.code not in _STARTING:
+                return Fate(REFUSED, str(lost))
             log.warning("%s: a block waits: %s", self.coin.name, lost)
             await self.pause(_RETRY)
             return None
@@ -105,7 +107,7 @@ class NodeTalk(Talk):
 
     async def _next(self, client: NodeClient, script: bytes, long_poll_id: str | None) -> str | None:
         """Publish the next template; return what to wait with for the one after it."""
-        found = None
+        found, began = None, time.monotonic()
         if long_poll_id is not None:
             try:
                 async with asyncio.timeout(_REFRESH):
@@ -120,14 +122,15 @@ class NodeTalk(Talk):
         while len(self._templates) > 8:
             del self._templates[next(iter(self._templates))]
         tip = hashlib.sha256(template.job.params[1].encode()).hexdigest()[:16]
-        effort = self.parts.effort(self.coin, template.job)
+        effort = self.effort(template.job)
         await self.publish(
             Template(template_id, self.coin.name, SESSION, self.coin.algorithm, tip, effort, template.job),
             body=body_to_bytes(template),
         )
-        if template.long_poll_id is None:
-            await asyncio.sleep(_POLL)
-        await asyncio.sleep(_LEAST)
+        # A long poll that ends at once without news would fill the database with templates.
+        idle = long_poll_id is not None and tip == self._tip and time.monotonic() - began < _POLL
+        self._tip = tip
+        await asyncio.sleep(_POLL if idle or template.long_poll_id is None else _LEAST)
         return template.long_poll_id
 
     async def _template(self, template_id: bytes) -> BlockTemplate | None:

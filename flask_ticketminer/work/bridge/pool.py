@@ -21,21 +21,23 @@ from flask_ticketminer.work.stratum.dialects import (
     UpstreamJob,
     Worker,
 )
-from flask_ticketminer.work.stratum.errors import Disconnected, Misbehaved, NotSent, Refused
+from flask_ticketminer.work.stratum.errors import Disconnected, Misbehaved, NotSent, Refused, UpstreamError
 from flask_ticketminer.work.stratum.jobs import EthashJob
 from flask_ticketminer.work.stratum.pools import Backoff, Pool, Pools
 from flask_ticketminer.work.template import Template, epoch_of
-from flask_ticketminer.work.upstreams import CONNECTING
+from flask_ticketminer.work.upstreams import CONNECTING, elapsed
 from miner.pow import PowError, ethash
 
 log = logging.getLogger(__name__)
 
 AGENT = "Flask-TicketMiner/1"
 _STALE_CODE = 21
-_KEPT_JOBS = 256
-"""Templates of a session whose shares can still be sent."""
+_KEPT_JOBS = 512
+"""Templates of a session whose shares can still be sent: those of a job's life, however fast they come."""
 _CLEAN_PAUSE, _PAUSE = 0.1, 1.0
 """Seconds between two templates at least: where the second voids the first, and else."""
+_MOST_EPOCHS, _EPOCHS_KEPT = 4, 86400.0
+"""Epochs of ethash that a pool may name, and the seconds in which."""
 _LAST_ANSWERS = 5.0
 """Seconds that a bridge which is stopped waits for answers to its last shares."""
 
@@ -53,6 +55,7 @@ class PoolTalk(Talk):
         self._backoff = backoff
         self._jobs: OrderedDict[bytes, UpstreamJob] = OrderedDict()
         self._connection: Connection | None = None
+        self._epochs: dict[str, dict[int, float]] = {}
         self._warned = False
 
     async def talk(self) -> None:
@@ -118,7 +121,7 @@ class PoolTalk(Talk):
             stop.cancel()
             templates.cancel()
             if not self.stopping.is_set():
-                connection.hang_up("The bridge has ended this session.")
+                connection.hang_up(_reason(templates))
             await undisturbed(self._end(templates, forwarding))
         if not self.stopping.is_set():
             await asyncio.Event().wait()  # the connection says why it ended
@@ -143,10 +146,10 @@ class PoolTalk(Talk):
             template_id = new_template_id()
             if clean or not tip:
                 tip = template_id[:8].hex()
-            effort = self.parts.effort(self.coin, job)
+            effort = self.effort(job)
             await self._advise(connection, job, effort)
             if isinstance(job, EthashJob):
-                await self._prepare(job)
+                await self._prepare(job, connection.host)
             self._jobs[template_id] = job
             while len(self._jobs) > _KEPT_JOBS:
                 self._jobs.popitem(last=False)
@@ -165,17 +168,33 @@ class PoolTalk(Talk):
             log.info("%s: new work%s.", self.coin.name, "; what was before is void" if clean else "")
             await asyncio.sleep(_CLEAN_PAUSE if clean else _PAUSE)
 
-    async def _prepare(self, job: EthashJob) -> None:
+    async def _prepare(self, job: EthashJob, host: str) -> None:
         """Build the cache that web processes check shares with, before the first job of a new epoch is handed out."""
         length = self.coin.epoch_length
 
         def prepare() -> None:
-            ethash.prepare(epoch_of(job, length), epoch_length=length)
+            epoch = epoch_of(job, length)
+            self._count_epoch(epoch, host)
+            ethash.prepare(epoch, epoch_length=length)
 
         try:
             await asyncio.to_thread(prepare)
         except PowError as error:
             raise Misbehaved(f"The pool's work cannot be searched: {error}") from error
+        except (OSError, MemoryError) as error:
+            raise UpstreamError(
+                f"The cache for the pool's work cannot be built: {error or 'no memory'}"
+            ) from error
+
+    def _count_epoch(self, epoch: int, host: str) -> None:
+        """Let a pool have few epochs a day: a chain takes days for one, and each leaves a cache of up to 272 MiB on the disk."""
+        now = elapsed()
+        known = {
+            each: since for each, since in self._epochs.get(host, {}).items() if now - since < _EPOCHS_KEPT
+        }
+        if len(known | {epoch: now}) > _MOST_EPOCHS:
+            raise Misbehaved(f"The pool has had more than {_MOST_EPOCHS} epochs of ethash in a day.")
+        self._epochs[host] = {epoch: now} | known
 
     async def _advise(self, connection: Connection, job: UpstreamJob, effort: int) -> None:
         """Say once a session that the pool's shares are too easy, and ask it for harder ones."""
@@ -184,6 +203,12 @@ class PoolTalk(Talk):
             self._warned = True
             log.warning("%s", warning)
             await connection.suggest(suggested_difficulty(self.coin, effort))
+
+
+def _reason(templates: asyncio.Task[None]) -> str:
+    """Return why the bridge ends a session: what the last job lacked, if that is why its `templates` have ended."""
+    failure = templates.exception() if templates.done() and not templates.cancelled() else None
+    return str(failure) if isinstance(failure, UpstreamError) else "The bridge has ended this session."
 
 
 def dialect_of(coin: Coin, pool: PoolAddress) -> Dialect:

@@ -16,8 +16,10 @@ from flask_ticketminer.clock import Clock
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import DatabaseBusy, OutcomeUnknown
 from flask_ticketminer.work.coins import Coin
+from flask_ticketminer.work.extranonce import most_effort
 from flask_ticketminer.work.outbox import Fate, Outbox, Parcel
 from flask_ticketminer.work.stratum.dialects import UpstreamJob
+from flask_ticketminer.work.stratum.errors import UpstreamError
 from flask_ticketminer.work.template import Template
 from flask_ticketminer.work.upstreams import CONNECTING, LeaseLost, Upstream
 
@@ -111,6 +113,19 @@ class Talk(abc.ABC):
     @abc.abstractmethod
     async def sweep(self) -> None:
         """Give shares a fate that upstream does not wait for any more."""
+
+    def effort(self, job: UpstreamJob) -> int:
+        """Return the expected hashes a ticket of work on `job`.
+
+        :raises UpstreamError: it has too few nonces for a share of so many.
+        """
+        effort, most = self.parts.effort(self.coin, job), most_effort(job)
+        if effort > most:
+            raise UpstreamError(
+                f"The work has nonces for tickets of {most:,} hashes at most, not of {effort:,}: "
+                f"lower TICKETMINER_EFFORT of {self.coin.algorithm}."
+            )
+        return effort
 
     async def publish(self, template: Template, *, body: bytes | None = None) -> None:
         """Let jobs be cut from `template`."""
@@ -212,12 +227,21 @@ class Talk(abc.ABC):
             await self.store(self.upstream.renew)
             await self.sweep()
             if time.monotonic() - tidied >= _TIDY:
-                tidied, fence = time.monotonic(), self.upstream.fence
+                fence = self.upstream.fence
                 # Among several servers that take writes, an earlier bridge's mark may come after the lease has changed hands.
                 await self.store(lambda: self.outbox.recover(fence, repeatable=self.repeatable))  # noqa: B023
                 await self.store(lambda: self.upstream.prune(self.parts.job_life))
-                await self.store(lambda: self.outbox.prune(self.parts.clock.now() - self.parts.kept))
+                if await self._prune():
+                    tidied = time.monotonic()
             await asyncio.sleep(self.parts.lease / 3)
+
+    async def _prune(self) -> bool:
+        """Delete old fates for a moment that the lease can spare; return whether none is left."""
+        until = time.monotonic() + self.parts.lease / 10
+        while await self.store(lambda: self.outbox.prune(self.parts.clock.now() - self.parts.kept)):
+            if time.monotonic() >= until:
+                return False
+        return True
 
 
 async def stored(act: Callable[[], T], stopping: asyncio.Event) -> T:

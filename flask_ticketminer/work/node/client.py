@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import typing as t
 
@@ -43,6 +44,7 @@ class NodeClient:
     async def call(self, method: str, *params: t.Any, patience: float = ANSWER) -> t.Any:
         """Return what the node answers; numbers with a point are Decimal.
 
+        :param patience: seconds to wait for each piece of the answer; the whole may take twice as long.
         :raises Refused: the node answered with an error.
         :raises Disconnected: it did not answer; whether it did what was asked is unknown.
         :raises Misbehaved: its answer is no JSON-RPC.
@@ -50,7 +52,11 @@ class NodeClient:
         asked = {"jsonrpc": "1.0", "id": next(self._ids), "method": method, "params": params}
         timeout = httpx.Timeout(patience, connect=ANSWER)
         try:
-            async with self._http.stream("POST", self.address, json=asked, timeout=timeout) as reply:
+            # The first timeout is for each piece, and a node may send them one by one without end.
+            async with (
+                asyncio.timeout(2 * patience),
+                self._http.stream("POST", self.address, json=asked, timeout=timeout) as reply,
+            ):
                 status, text = reply.status_code, bytearray()
                 async for piece in reply.aiter_bytes():
                     text += piece
@@ -58,7 +64,7 @@ class NodeClient:
                         raise Misbehaved(
                             f"The node's answer to {method} is larger than {self._max_answer} bytes."
                         )
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             reason = printable(error) or type(error).__name__
             raise Disconnected(f"The node at {self.address} does not answer: {reason}") from error
         if status in (401, 403):

@@ -17,6 +17,9 @@ from flask_ticketminer.work.stratum.jobs import HeaderJob, is_hex
 
 EXTRANONCE_SIZE = 8
 MAX_TRANSACTIONS = 100_000
+_MAX_LONG_POLL_ID = 1024
+_MAX_OUTPUT = 10_000
+"""Bytes of the longest script (Bitcoin's consensus rules)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ def read_template(found: object, script: bytes, *, job_id: str, tag: bytes = b""
     outputs = [(reward, script)]
     if commitment is not None:
         outputs.append((0, bytes.fromhex(_hex(found, "default_witness_commitment"))))
+    if any(len(paid) > _MAX_OUTPUT for _, paid in outputs):
+        raise BadJob(f"An output of the template's coinbase has more than {_MAX_OUTPUT} bytes of script.")
     halves = coinbase_halves(height, outputs, extranonce_size=EXTRANONCE_SIZE, tag=tag)
     branch = merkle_branch([bytes.fromhex(_hex(each, "txid", 32))[::-1] for each in transactions])
     previous = swap_words(bytes.fromhex(_hex(found, "previousblockhash", 32))[::-1])
@@ -97,7 +102,7 @@ def read_template(found: object, script: bytes, *, job_id: str, tag: bytes = b""
         tuple(_hex(each, "data") for each in transactions),
         _hex(found, "mweb") if found.get("mweb") else "",
         commitment is not None,
-        found["longpollid"] if isinstance(found.get("longpollid"), str) else None,
+        _long_poll_id(found.get("longpollid")),
     )
 
 
@@ -114,6 +119,13 @@ def merkle_branch(txids: list[bytes]) -> list[bytes]:
             rest.append(rest[-1])
         row = [sha256d(rest[at] + rest[at + 1]) for at in range(0, len(rest), 2)]
     return branch
+
+
+def _long_poll_id(text: object) -> str | None:
+    """Return what can be sent back as it came; half a surrogate pair, which JSON may hold, is no UTF-8."""
+    if not isinstance(text, str) or not text.isascii() or not 0 < len(text) <= _MAX_LONG_POLL_ID:
+        return None
+    return text
 
 
 def _integer(found: dict[str, t.Any], name: str, bits: int) -> int:

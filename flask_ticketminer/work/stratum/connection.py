@@ -23,6 +23,8 @@ MAX_UNANSWERED = 4096
 MAX_MESSAGES = 20
 """Words of a pool to its miners that are logged in a session."""
 _UNKNOWN_METHOD = -3
+_FAREWELL = 1.0
+"""Seconds in which a pool may take the last of what it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Connection:
     """A session with a pool. :meth:`run` reads until it ends; meanwhile :meth:`next_job` and :meth:`submit` are awaited beside it.
 
     :ivar session: tells this session from all others; shares of an ended session are stale.
+    :ivar host: where the pool is, as it was configured.
     """
 
     def __init__(
@@ -73,8 +76,10 @@ class Connection:
         dialect: Dialect,
         *,
         patience: Patience,
+        host: str = "",
     ) -> None:
         self.session = secrets.token_hex(8)
+        self.host = host
         self.dialect = dialect
         self._reader = reader
         self._writer = writer
@@ -104,7 +109,7 @@ class Connection:
             raise Disconnected(
                 f"{endpoint} cannot be reached: {_why(error)}. Check its address and port."
             ) from error
-        return cls(reader, writer, dialect, patience=patience)
+        return cls(reader, writer, dialect, patience=patience, host=endpoint.host)
 
     async def run(self) -> t.NoReturn:
         """Open the session and read until it ends.
@@ -275,8 +280,12 @@ class Connection:
                 answer.exception()  # seen, whether or not somebody still waits
         self._news.set()
         self._writer.close()
-        with contextlib.suppress(OSError, ssl.SSLError):
-            await self._writer.wait_closed()
+        try:
+            with contextlib.suppress(OSError, ssl.SSLError):
+                async with asyncio.timeout(_FAREWELL):
+                    await self._writer.wait_closed()
+        finally:
+            self._writer.transport.abort()  # of a pool that does not read, closing would never end
 
 
 def _why(error: Exception) -> str:

@@ -14,6 +14,10 @@ MAX_JOB_ID = 128
 EXTRANONCE2_SIZES = range(1, 17)
 MAX_EXTRANONCE1 = 32
 """Bytes."""
+MAX_BRANCH = 32
+"""Steps of a merkle branch: 20 are those of a million transactions."""
+MAX_COINBASE = 32_768
+"""Bytes of each part of a coinbase; hundreds of templates are kept, by every process."""
 MAX_NICEHASH_PREFIX = 4
 """Bytes of the nonce that a pool may fix; the site's own prefix and the visitor's part need the other four."""
 
@@ -102,6 +106,7 @@ def header_job(
     :raises BadJob: no header can be built from it.
     """
     job_id = _job_id(params)
+    _check_sizes(params)
     build_header(
         params,
         extranonce1=extranonce1,
@@ -154,6 +159,15 @@ def getwork_job(work: object) -> EthashJob:
 def is_hex(text: str) -> bool:
     """Return whether `text` is hex of whole bytes, possibly none."""
     return len(text) % 2 == 0 and all(mark in "0123456789abcdefABCDEF" for mark in text)
+
+
+def _check_sizes(params: list[t.Any]) -> None:
+    """Do nothing for a job that is no larger than jobs are; of what type its parts are is asked later."""
+    coinbase, branch = params[2:4], params[4:5]
+    if any(isinstance(part, str) and len(part) > 2 * MAX_COINBASE for part in coinbase):
+        raise BadJob(f"A part of the job's coinbase has more than {MAX_COINBASE} bytes.")
+    if any(isinstance(steps, list) and len(steps) > MAX_BRANCH for steps in branch):
+        raise BadJob(f"The job's merkle branch has more than {MAX_BRANCH} steps.")
 
 
 def _job_id(params: list[t.Any]) -> str:

@@ -23,6 +23,9 @@ STEADY = 60.0
 MOST_WISHES = 5
 """How often in a row a pool's wish for another connection is followed after a session that was not steady."""
 
+LONGEST_WISH = 30.0
+"""Seconds that a pool may have us wait before its new connection while there are other pools."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -104,6 +107,8 @@ class Pools:
                 wishes = 0 if lasted >= STEADY else wishes + 1
                 if lasted < self._backoff.first or wishes > MOST_WISHES:
                     return False  # it would have us run in circles
+                if wish.wait > LONGEST_WISH and len(self._pools) > 1:
+                    return False
                 await self._sleep(wish.wait)
             except UpstreamError as error:
                 steady = not isinstance(error, Mute) and self._monotonic() - began >= STEADY
