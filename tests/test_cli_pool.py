@@ -68,7 +68,7 @@ def test_a_pool_that_works_is_described(tmp_path: pathlib.Path) -> None:
             "4 bytes the pool's, 4 bytes ours",
             "16 bits of the version to roll",
             "difficulty 0.5, 32,768 hashes: as many as a ticket",
-            "difficulty 1, 4,295,032,833 hashes; pays 50 coins",
+            "difficulty 1 as explorers count, 4,295,032,833 hashes; pays 50 coins",
             "100 visitors 500,000 hashes a second in their pages: a share 15 times a second, a block every 2 hours",
             "1 of 1 pool or node gives work.",
         ):
