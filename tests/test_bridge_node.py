@@ -78,6 +78,25 @@ def test_the_node_takes_the_blocks_of_visitors_and_their_reward_is_in_its_wallet
     run(test, 300)
 
 
+def test_the_bridge_says_which_node_gives_work_and_on_which_block(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "flask_ticketminer.work")
+
+    async def test() -> None:
+        async with node(tmp_path) as litecoind:
+            await asyncio.to_thread(litecoind, "generatetoaddress", 1, litecoind.address)
+            mine = mine_of(tmp_path, litecoind)
+            async with bridge_of(mine):
+                await mine.job()
+                await asyncio.to_thread(litecoind, "generatetoaddress", 1, litecoind.address)
+                await mine.until(lambda: "block 3" in caplog.text, "work on the next block")
+            assert f"connected to the node at {litecoind.url}; new work, on block 2." in caplog.text
+            assert caplog.text.count("connected to") == 1
+
+    run(test)
+
+
 def test_a_block_that_nobody_answered_is_sent_again(tmp_path: pathlib.Path) -> None:
     async def test() -> None:
         async with node(tmp_path) as litecoind:

@@ -29,11 +29,12 @@ async def seen(mine: Mine) -> dict[str, t.Any]:
 
 def test_a_coin_with_work_is_shown_with_its_bridge_and_its_outbox(tmp_path: pathlib.Path) -> None:
     async def test() -> None:
-        async with mining(tmp_path, easy_pool()) as mine:
+        async with mining(tmp_path, pool := easy_pool()) as mine:
             await mine.share(await mine.job())
             await mine.settled(accepted=1)
             coin = await seen(mine)
-            assert (coin["coin"], coin["state"], coin["detail"]) == (COIN, "working", "")
+            assert (coin["coin"], coin["state"]) == (COIN, "working")
+            assert coin["detail"] == f"Work comes from stratum+tcp://127.0.0.1:{pool.port}."
             assert coin["holder"]
             assert coin["outbox"] == {
                 "pending": 0,
@@ -90,7 +91,8 @@ def test_a_bridge_that_died_is_none_once_its_lease_is_over(tmp_path: pathlib.Pat
             row = mine.tables.upstream
             dead = update(row).values(lease_until=1)
             mine.site.database.transaction(lambda connection: connection.execute(dead) and None)
-            assert (await seen(mine))["state"] == "no bridge"
+            coin = await seen(mine)
+            assert (coin["state"], "without giving its lease back" in coin["detail"]) == ("no bridge", True)
 
     run(test)
 

@@ -18,6 +18,7 @@ from http import HTTPStatus
 from flask_ticketminer.errors import ConfigurationError, DatabaseBusy, NoWork
 from flask_ticketminer.work.bridge.http import HEADER_LIMIT, Exchange, Refusal
 from flask_ticketminer.work.source import NO_WORK_RETRY
+from flask_ticketminer.work.stratum.connection import unreachable
 from flask_ticketminer.work.templates import REREAD
 
 LOOK = 0.05
@@ -136,7 +137,7 @@ class Events:
             self._socket = socket.create_server(found[:2], family=family, backlog=_BACKLOG)
         except OSError as error:
             raise ConfigurationError(
-                f"The bridge cannot listen at {host}, port {port} ({error.strerror or error}): choose another address."
+                f"The bridge cannot listen at {host}, port {port} ({unreachable(error)}): choose another address."
             ) from error
 
     async def run(self, stopping: asyncio.Event) -> None:

@@ -50,6 +50,7 @@ class NodeTalk(Talk):
         self._look_for_blocks = look_for_blocks
         self._client: NodeClient | None = None
         self._templates: dict[bytes, BlockTemplate] = {}
+        self._tip = ""
 
     async def talk(self) -> None:
         async with NodeClient(t.cast(str, self.coin.node)) as client, asyncio.TaskGroup() as tasks:
@@ -97,7 +98,7 @@ class NodeTalk(Talk):
                     retry = _RETRY
             except UpstreamError as error:
                 log.warning("%s: %s", self.coin.name, error)
-                reason = str(error)
+                reason, self._tip = str(error), ""
                 await self.store(self.upstream.void)
                 await self.store(lambda: self.upstream.tell(CONNECTING, reason))  # noqa: B023 - awaited at once
             await asyncio.sleep(retry)
@@ -123,8 +124,13 @@ class NodeTalk(Talk):
         effort = self.parts.effort(self.coin, template.job)
         await self.publish(
             Template(template_id, self.coin.name, SESSION, self.coin.algorithm, tip, effort, template.job),
+            source=f"the node at {client.address}",
             body=body_to_bytes(template),
         )
+        if tip != self._tip:
+            connected = "" if self._tip else f"connected to the node at {client.address}; "
+            log.info("%s: %snew work, on block %d.", self.coin.name, connected, template.height)
+            self._tip = tip
         if template.long_poll_id is None:
             await asyncio.sleep(_POLL)
         await asyncio.sleep(_LEAST)

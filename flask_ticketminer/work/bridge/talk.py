@@ -73,6 +73,7 @@ class Talk(abc.ABC):
         self._fates: dict[bytes, Fate] = {}
         self._back: set[bytes] = set()
         self._lost = False
+        self._rival = ""
 
     async def run(self) -> None:
         """Talk until :attr:`stopping` is set, whoever else may hold the lease meanwhile."""
@@ -108,9 +109,9 @@ class Talk(abc.ABC):
     async def sweep(self) -> None:
         """Give shares a fate that upstream does not wait for any more."""
 
-    async def publish(self, template: Template, *, body: bytes | None = None) -> None:
-        """Let jobs be cut from `template`."""
-        await self.store(lambda: self.upstream.publish(template, body=body))
+    async def publish(self, template: Template, *, source: str, body: bytes | None = None) -> None:
+        """Let jobs be cut from `template`, which came from `source`."""
+        await self.store(lambda: self.upstream.publish(template, source=source, body=body))
 
     async def forward(self, session: str, goes_on: Callable[[], bool]) -> None:
         """Send the shares of `session` for as long as it `goes_on`, and write down what becomes of them."""
@@ -180,9 +181,12 @@ class Talk(abc.ABC):
     async def _acquire(self) -> bool:
         holder = await self.store(self.upstream.acquire)
         if holder is not None:
-            log.info("%s: %s talks to the upstream; waiting.", self.coin.name, holder)
+            if holder != self._rival:
+                log.info("%s: another bridge, %s, talks to the upstream; waiting.", self.coin.name, holder)
+            self._rival = holder
             await self.pause(min(1.0, self.parts.lease / 2))
             return False
+        self._rival = ""
         fence = self.upstream.fence
         try:
             left = await self.store(lambda: self.outbox.recover(fence, repeatable=self.repeatable))

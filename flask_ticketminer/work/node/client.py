@@ -59,8 +59,11 @@ class NodeClient:
                             f"The node's answer to {method} is larger than {self._max_answer} bytes."
                         )
         except httpx.HTTPError as error:
-            reason = printable(error) or type(error).__name__
-            raise Disconnected(f"The node at {self.address} does not answer: {reason}") from error
+            reason = printable(error).rstrip(".") or type(error).__name__
+            raise Disconnected(
+                f"The node at {self.address} does not answer: {reason}. Check that it runs with server=1, "
+                "and its address and port."
+            ) from error
         if status in (401, 403):
             raise Refused(
                 f"The node at {self.address} refuses the user or the password, or this address (rpcallowip)."
@@ -102,4 +105,4 @@ def _refusal(method: str, error: object) -> Refused:
     code = members.get("code")
     if isinstance(code, bool) or not isinstance(code, int) or not -(1 << 31) <= code < 1 << 31:
         code = 20
-    return Refused(f"The node refuses {method}: {printable(members.get('message', ''))}", code)
+    return Refused(f"The node refuses {method}: {printable(members.get('message', '')).rstrip('.')}.", code)

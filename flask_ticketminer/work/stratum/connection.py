@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import re
 import secrets
 import ssl
 import typing as t
@@ -47,6 +49,15 @@ class Patience:
     silence: float = 300.0
 
 
+def unreachable(error: OSError) -> str:
+    """Return in the system's own words, for people, why nobody could be reached or no port be had."""
+    # asyncio words them anew, with numbers and tuples, and several in one where a name has several addresses.
+    numbers = set(re.findall(r"\[Errno ([0-9]+)\]", str(error)))
+    if len(numbers) == 1:
+        return os.strerror(int(numbers.pop()))
+    return printable(error.strerror or error).rstrip(".") or "no answer in time"
+
+
 class Reconnect(Disconnected):
     """The pool asks us to come to another port of the same host.
 
@@ -62,6 +73,7 @@ class Reconnect(Disconnected):
 class Connection:
     """A session with a pool. :meth:`run` reads until it ends; meanwhile :meth:`next_job` and :meth:`submit` are awaited beside it.
 
+    :ivar where: the pool's address for people, without user and password.
     :ivar session: tells this session from all others; shares of an ended session are stale.
     """
 
@@ -71,8 +83,10 @@ class Connection:
         writer: asyncio.StreamWriter,
         dialect: Dialect,
         *,
+        where: str,
         patience: Patience,
     ) -> None:
+        self.where = where
         self.session = secrets.token_hex(8)
         self.dialect = dialect
         self._reader = reader
@@ -100,11 +114,10 @@ class Connection:
                     endpoint.host, endpoint.port, ssl=context, limit=MAX_LINE
                 )
         except (OSError, TimeoutError) as error:
-            reason = printable(error) or "no answer in time"
             raise Disconnected(
-                f"{endpoint} cannot be reached: {reason}. Check its address and port."
+                f"{endpoint} cannot be reached: {unreachable(error)}. Check its address and port."
             ) from error
-        return cls(reader, writer, dialect, patience=patience)
+        return cls(reader, writer, dialect, where=str(endpoint), patience=patience)
 
     async def run(self) -> t.NoReturn:
         """Open the session and read until it ends.
@@ -213,7 +226,7 @@ class Connection:
             self.hang_up("The pool does not read what it is sent.", Mute)
             raise Disconnected("The pool does not read what it is sent.") from error
         except OSError as error:
-            raise Disconnected(f"The pool hung up: {printable(error)}") from error
+            raise Disconnected("The pool hung up.") from error
 
     async def _read(self) -> None:
         while True:
