@@ -61,6 +61,7 @@ class Bridge:
         """
         if self.events is not None:
             self.events.open()
+            log.info("The event stream is served at %s, port %d.", *self.events.address)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.market.run())
             for talk in self.talks:
