@@ -199,6 +199,15 @@ def test_config_warns_of_markets_without_prices(config: dict[str, t.Any], warnin
     assert warning in run(upstream_site(**config), "config").output
 
 
+def test_config_says_what_visitors_compute() -> None:
+    output = run(upstream_site(TICKETMINER_COIN="most-profitable"), "config").output
+    assert (
+        "Visitors compute scrypt for litecoin or scrypt for own-node, as long as flask ticketminer bridge"
+        in output
+    )
+    assert "the site itself checks it" in run(upstream_site(TICKETMINER_COIN=None), "config").output
+
+
 def test_settings_that_come_too_late_are_named() -> None:
     app = bare(TICKETMINER_FUNDS={})
     TicketMiner(app)

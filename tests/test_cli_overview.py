@@ -66,6 +66,7 @@ def test_why_a_pool_does_not_work_is_shown(tmp_path: pathlib.Path) -> None:
             result = await command(mine, "upstream")
             assert result.exit_code == 1
             assert f"{COIN}: stratum+tcp://127.0.0.1:{pool.port}: The pool refuses" in result.output
+            assert "flask ticketminer pool test says more" in result.output
 
     run(test)
 

@@ -67,6 +67,8 @@ def _print(seen: t.Sequence[Bridged], asked_for: str | None, offered: int) -> No
     for each in seen:
         if each.detail:
             click.echo(f"{each.coin}: {each.detail}")
+    if any(each.holder and not each.works for each in seen):
+        click.echo("flask ticketminer pool test says more about a pool or node that gives no work.")
     if not any(each.holder for each in seen):
         click.echo(
             "No bridge runs: start flask ticketminer bridge, and keep it running beside the web server."

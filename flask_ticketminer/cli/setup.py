@@ -38,6 +38,7 @@ def config_command(as_json: bool) -> None:
     for name, value in settings.items():
         click.echo(f"{name} = {value!r}")
     click.echo(f"\nThe tickets' database is {database}.")
+    click.echo(_work(site.settings))
     for warning in warnings:
         click.echo(f"Warning: {warning}")
 
@@ -93,6 +94,14 @@ def _settings(site: Site) -> dict[str, t.Any]:
     effort = site.settings.effort
     values[f"{PREFIX}EFFORT"] = {name: effort[name] for name in effort if name in ALGORITHMS}
     return values
+
+
+def _work(settings: Settings) -> str:
+    """Say what visitors compute, which takes several settings together."""
+    offered = [f"{coin.algorithm} for {coin.name}" for coin in settings.offered_coins]
+    if offered:
+        return f"Visitors compute {' or '.join(offered)}, as long as flask ticketminer bridge runs beside the web server."
+    return f"Visitors compute {settings.algorithm}; the site itself checks it, and it goes nowhere else."
 
 
 def _source(prices: PriceSource | None) -> str | None:
