@@ -12,8 +12,8 @@ from flask_ticketminer.work.stratum.messages import printable, read_json
 
 MAX_ANSWER = 64 << 20
 """Bytes; a template carries whole transactions as hex."""
-ANSWER, LONG_POLL = 60.0, 600.0
-"""Seconds to wait for an answer, and for one that the node gives when there is news."""
+ANSWER, LONG_POLL = 60.0, 86400.0
+"""Seconds to wait for an answer, and for one that the node gives when there is news: on a quiet chain that takes its time."""
 _TAKEN = ("duplicate", "duplicate-inconclusive", "inconclusive")
 """Answers to a block that is stored: BIP 22 calls one inconclusive that was not tried as the chain's tip."""
 
