@@ -8,6 +8,7 @@ import typing as t
 from collections.abc import AsyncIterator, Collection, Mapping
 from decimal import Decimal
 
+import pytest
 from mines import HARD, Mine, bridge_of, coin, mining_app, pool_url, run
 from scripted_pool import JOB, ScriptedPool, Talk
 from sqlalchemy import select, update
@@ -192,6 +193,18 @@ def test_without_prices_any_coin_with_work_will_do(tmp_path: pathlib.Path) -> No
     async def test() -> None:
         async with market(tmp_path, None) as (mine, _, _):
             await mine.until(lambda: mine.site.templates.chosen() in (SCRYPT, SHA256D), "a choice")
+
+    run(test)
+
+
+def test_a_coin_without_a_price_is_warned_of_once(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        prices = Prices(LTC="1")
+        async with market(tmp_path, prices) as (mine, _, _):
+            await asked(mine, prices, 3)
+        assert caplog.text.count("has no price of BTC now") == 1
 
     run(test)
 
