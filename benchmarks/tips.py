@@ -36,6 +36,8 @@ BLOCK_TIMES = (600, 150, 60, 13)
 _LIMIT = 0.01
 _HARD = "1d00ffff"
 _TICK = 0.05
+_LONGEST = 60
+"""Seconds after which a miner that has not moved never will."""
 KINDS = {"600s-poll": (600, False), "150s-poll": (150, False), "13s-events": (13, True)}
 
 
@@ -116,7 +118,11 @@ class _Trial:
                 await asyncio.sleep(0.002)
             self._latencies.append(time.monotonic() - said)
             told.append((current.tip, new.tip, said))
-            while any((miner, new.tip) not in seen.moved for miner in range(self._options.miners)):
+            while behind := [one for one in range(self._options.miners) if (one, new.tip) not in seen.moved]:
+                if time.monotonic() - said > _LONGEST:
+                    raise RuntimeError(
+                        f"{len(behind)} miners have no job of the new work after {_LONGEST} s."
+                    )
                 await asyncio.sleep(0.05)
         site.database.dispose()
         return told

@@ -64,14 +64,19 @@ class Miner:
             await asyncio.sleep(poll * self._random.uniform(SOONEST_POLL, 1))
 
     async def _hear(self, port: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            writer.write(f"GET {PREFIX}/tip/{ALGORITHM}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            while line := await reader.readline():
-                if line.startswith(b"data: ") and (news := json.loads(line[6:]))["tip"] != self._tip:
-                    await self._move(news)
-        finally:
-            writer.close()
+        while True:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                writer.write(
+                    f"GET {PREFIX}/tip/{ALGORITHM}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+                )
+                while line := await reader.readline():
+                    if line.startswith(b"data: ") and (news := json.loads(line[6:]))["tip"] != self._tip:
+                        await self._move(news)
+            finally:
+                writer.close()
+            # Refused: the stream tells nothing of the first work until every web process has it.
+            await asyncio.sleep(self._random.random())
 
     async def _move(self, news: t.Any) -> None:
         await asyncio.sleep(self._random.uniform(0, news["spread"]))

@@ -13,11 +13,12 @@ from flask import Flask
 
 from flask_ticketminer.assets import languages
 from flask_ticketminer.errors import ConfigurationError
+from flask_ticketminer.funds import Fund, read_funds
 from flask_ticketminer.work.coins import MOST_PROFITABLE, Coin, read_coins
 from flask_ticketminer.work.market import SWITCH_MARGIN
 from miner.pow import ALGORITHMS, UnknownImplementation
 from miner.pow.errors import REMEDY
-from miner.tokens import DENOMINATIONS, MAX_AMOUNT
+from miner.tokens import DENOMINATIONS
 
 if t.TYPE_CHECKING:
     from flask_ticketminer.work.prices import PriceSource
@@ -48,32 +49,10 @@ DEFAULT_CONSENT = (
 
 LIVE_KEYS = 256
 """Keys that a site can have at one time: their ids differ in the last byte, by which a request names its key (RFC 9578)."""
-_MIN_SECRET = 16
-"""Characters: what people write for the time being is shorter."""
-_PUBLISHED_SECRETS = frozenset(
-    {
-        b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
-        b'_5#y2L"F4Q8z\n\xec]/',
-        b"A0Zr98j/3yX R~XHH!jmN]LWX/,?RT",
-        b"hard to guess string",
-        b"you-will-never-guess",
-    }
-)
-"""Long enough, but printed in Flask's documentation or in the tutorials that everybody copies from."""
 _MAX_MARGIN = 1000
-_FUND = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _TIP_EVENTS = re.compile(r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/{}-]*")
 _PERCENT = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6})?")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Fund:
-    """Something a visitor can donate to: what it is called, the least and the proposed number of tickets."""
-
-    title: str
-    minimum: int = 1
-    default: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,16 +222,6 @@ def read_settings(app: Flask) -> Settings:
     return settings
 
 
-def weak_secrets(app: Flask, settings: Settings) -> list[str]:
-    """Return the names of secrets that are short or well-known; production refuses to run with them."""
-    candidates = {"SECRET_KEY": app.config.get("SECRET_KEY"), f"{PREFIX}KEY_SECRET": settings.key_secret}
-    return [
-        key
-        for key, value in candidates.items()
-        if value is not None and (len(value) < _MIN_SECRET or _bytes(value) in _PUBLISHED_SECRETS)
-    ]
-
-
 def late_settings(app: Flask, read: t.Mapping[str, t.Any]) -> str | None:
     """Return a warning where a setting was given or changed after `read`, what ``init_app`` found in ``app.config``; else None."""
     late = sorted(
@@ -266,10 +235,6 @@ def late_settings(app: Flask, read: t.Mapping[str, t.Any]) -> str | None:
         f"{', '.join(late)} changed after TicketMiner(app) or init_app(app) had read the settings, and that has no effect: set "
         "it before."
     )
-
-
-def _bytes(secret: str | bytes) -> bytes:
-    return secret.encode() if isinstance(secret, str) else secret
 
 
 class _Reader:
@@ -414,29 +379,10 @@ class _Reader:
         return {**DEFAULT_EFFORT, **given}
 
     def funds(self) -> dict[str, Fund]:
-        given = self.value("FUNDS", {})
-        if not isinstance(given, dict):
-            raise self.wrong("FUNDS", "a dictionary, for example {'articles': {'title': 'Our articles'}}")
-        funds = {}
-        for name, entry in given.items():
-            if not isinstance(name, str) or not _FUND.fullmatch(name):
-                raise self.wrong("FUNDS", "keyed by names of lower-case letters, digits, '-' and '_'")
-            entry = {"title": entry} if isinstance(entry, str) else entry
-            if not isinstance(entry, dict) or set(entry) - {"title", "minimum", "default"}:
-                raise self.wrong("FUNDS", "made of entries with the keys title, minimum and default")
-            fund = Fund(entry.get("title", name), entry.get("minimum", 1), entry.get("default", 5))
-            numbers = (fund.minimum, fund.default)
-            if (
-                any(type(n) is not int for n in numbers)
-                or not 1 <= fund.minimum <= fund.default <= MAX_AMOUNT
-            ):
-                raise self.wrong(
-                    "FUNDS", f"such that 1 <= minimum <= default <= {MAX_AMOUNT} (fund {name!r})"
-                )
-            if not isinstance(fund.title, str) or not fund.title:
-                raise self.wrong("FUNDS", f"titled (fund {name!r})")
-            funds[name] = fund
-        return funds
+        try:
+            return read_funds(self.value("FUNDS", {}))
+        except ValueError as error:
+            raise self.wrong("FUNDS", str(error)) from error
 
     def origins(self) -> tuple[str, ...]:
         given = self.value("ORIGINS", ())

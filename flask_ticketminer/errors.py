@@ -8,6 +8,8 @@
     │   ├── ClockJumped                  the database's clock cannot be believed, so nothing is pruned
     │   ├── UngatedView                  a gated function was registered without its gate
     │   └── UncommittedWrites            a paid view left writes open on the SQLite file the tickets share
+    ├── UpstreamError                    a pool or node failed; `work.stratum.errors` draws what is below
+    ├── LeaseLost                        another bridge talks to an upstream now (`work.upstreams`)
     └── Problem                          answered as application/problem+json (RFC 9457)
         ├── BadRequest (400)             MalformedRequest, BadAmount, UnknownAlgorithm, UnknownFund, ForgedJob,
         │                                WrongKey, BlindedMessageRange, ValueMismatch
@@ -21,7 +23,7 @@
         │                                AmountMismatch, TooManyTickets, TooManyOutputs, TicketRepeated,
         │                                OutputRepeated, KeyNotSigning, UnknownKey, RetiredKey, ExpiredKey,
         │                                ForeignTicket, BadSignature, TicketSpent, PassInvalid
-        └── Unavailable (503)            Busy, DatabaseBusy, OutcomeUnknown, MintUnavailable
+        └── Unavailable (503)            Busy, DatabaseBusy, OutcomeUnknown, MintUnavailable, NoWork
 """
 
 from __future__ import annotations
@@ -407,7 +409,7 @@ class OutcomeUnknown(Unavailable):
 
 
 class NoWork(Unavailable):
-    """No bridge talks to the upstream, or all its work is handed out."""
+    """No bridge talks to upstream, upstream gives no work, or all of it is handed out."""
 
     cause = "no-work"
     title = "There is no work now"

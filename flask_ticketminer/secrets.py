@@ -18,10 +18,22 @@ from flask import Flask
 from itsdangerous import Serializer, URLSafeSerializer
 from itsdangerous.encoding import base64_encode
 
-from flask_ticketminer.config import Settings
+from flask_ticketminer.config import PREFIX, Settings
 from flask_ticketminer.errors import ConfigurationError
 
 _LABEL = b"flask-ticketminer v1 "
+_MIN_SECRET = 16
+"""Characters: what people write for the time being is shorter."""
+_PUBLISHED_SECRETS = frozenset(
+    {
+        b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
+        b'_5#y2L"F4Q8z\n\xec]/',
+        b"A0Zr98j/3yX R~XHH!jmN]LWX/,?RT",
+        b"hard to guess string",
+        b"you-will-never-guess",
+    }
+)
+"""Long enough, but printed in Flask's documentation or in the tutorials that everybody copies from."""
 
 
 class Secrets:
@@ -89,6 +101,16 @@ class _Serializer(URLSafeSerializer):
 
     def dump_payload(self, obj: t.Any) -> bytes:
         return base64_encode(Serializer.dump_payload(self, obj))
+
+
+def weak_secrets(app: Flask, settings: Settings) -> list[str]:
+    """Return the names of secrets that are short or well-known; production refuses to run with them."""
+    candidates = {"SECRET_KEY": app.config.get("SECRET_KEY"), f"{PREFIX}KEY_SECRET": settings.key_secret}
+    return [
+        key
+        for key, value in candidates.items()
+        if value is not None and (len(value) < _MIN_SECRET or _as_bytes(value) in _PUBLISHED_SECRETS)
+    ]
 
 
 def _as_bytes(secret: t.Any) -> bytes:

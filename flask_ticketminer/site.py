@@ -13,10 +13,11 @@ from flask_ticketminer.assets import current_assets
 from flask_ticketminer.binding import mounted
 from flask_ticketminer.budgets import Budgets
 from flask_ticketminer.clock import Clock, DatabaseClock
-from flask_ticketminer.config import PREFIX, Fund, Settings
+from flask_ticketminer.config import PREFIX, Settings
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import ConfigurationError, UnknownFund
 from flask_ticketminer.forks import Shared
+from flask_ticketminer.funds import Fund
 from flask_ticketminer.mint.directory import Directory
 from flask_ticketminer.mint.funds import FundTotals
 from flask_ticketminer.mint.housekeeping import Housekeeper

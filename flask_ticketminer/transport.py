@@ -7,8 +7,9 @@ import ipaddress
 
 from flask import Flask, request
 
-from flask_ticketminer.config import Settings, weak_secrets
+from flask_ticketminer.config import Settings
 from flask_ticketminer.errors import ConfigurationError, InsecureTransport
+from flask_ticketminer.secrets import weak_secrets
 
 _FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto")
 

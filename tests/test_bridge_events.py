@@ -19,7 +19,7 @@ from mines import COIN, coin, mining, mining_app, pool_url, run
 from scripted_pool import ScriptedPool
 from torture_server import free_port
 
-from flask_ticketminer.cli.upstream import stream_doubts
+from flask_ticketminer.cli.bridge import stream_doubts
 from flask_ticketminer.errors import ConfigurationError, DatabaseBusy, NoWork
 from flask_ticketminer.work.bridge.events import Events, Tips, read_address
 from flask_ticketminer.work.bridge.service import Bridge

@@ -44,6 +44,14 @@ def test_a_share_that_is_good_enough_reaches_the_pool(tmp_path: pathlib.Path) ->
     run(test)
 
 
+def test_a_job_brings_the_next_one_only_at_its_own_end(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        async with mining(tmp_path, easy_pool(), TICKETMINER_UPSTREAM_JOB_LIFE=24) as mine:
+            assert (await mine.share(await mine.job()))["next"] is None
+
+    run(test)
+
+
 def refusing(code: int) -> t.Any:
     def answer(_: Talk, __: list[t.Any]) -> bool:
         raise Refusal(code, "no")

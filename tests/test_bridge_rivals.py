@@ -23,8 +23,10 @@ from parts import missing
 from sqlalchemy import update
 from test_bridge_faults import bring, check_books, ended
 
+from flask_ticketminer.errors import DatabaseBusy, SchemaError
 from flask_ticketminer.work.bridge.pool import PoolTalk
 from flask_ticketminer.work.bridge.service import Bridge
+from flask_ticketminer.work.bridge.talk import stored
 from flask_ticketminer.work.upstreams import LeaseLost
 
 
@@ -186,6 +188,19 @@ def test_what_a_stopped_bridge_had_in_hand_is_unknown_and_is_not_written(tmp_pat
     run(test)
 
 
+def test_a_bridge_that_waits_says_so_once(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        mine = Mine(mining_app(tmp_path, TICKETMINER_COINS={COIN: coin(pools=[pool_url(9)])}))
+        first, second = lone_talk(mine), lone_talk(mine)
+        assert await first._acquire()
+        with caplog.at_level("INFO", "flask_ticketminer.work"):
+            for _ in range(2):
+                assert not await second._acquire()
+        assert caplog.text.count("talks to the upstream; waiting.") == 1
+
+    run(test)
+
+
 def test_a_commit_in_doubt_of_one_coin_puts_back_nothing_of_another(tmp_path: pathlib.Path) -> None:
     async def test() -> None:
         async with JudgingPool(difficulty=EASY) as pool:
@@ -203,6 +218,36 @@ def test_a_commit_in_doubt_of_one_coin_puts_back_nothing_of_another(tmp_path: pa
             assert mine.fates() == {"sending": 1}
 
     run(test)
+
+
+def test_a_bridge_whose_database_is_away_is_stopped_all_the_same() -> None:
+    async def test() -> None:
+        stopping, tried = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def away() -> None:
+            loop.call_soon_threadsafe(tried.set)
+            raise DatabaseBusy("The database is away.")
+
+        storing = asyncio.create_task(stored(away, stopping))
+        await tried.wait()
+        stopping.set()
+        with pytest.raises(DatabaseBusy):
+            await storing
+
+    run(test)
+
+
+def test_what_ends_a_bridge_is_raised_as_it_is(tmp_path: pathlib.Path) -> None:
+    mine = Mine(mining_app(tmp_path, TICKETMINER_COINS={COIN: coin(pools=[pool_url(9)])}))
+    assert mine.balanced()
+    with contextlib.closing(sqlite3.connect(tmp_path / "tickets.sqlite")) as other:
+        other.execute("UPDATE ticketminer_schema SET version = 99")
+        other.commit()
+    again = Mine(mining_app(tmp_path, TICKETMINER_COINS={COIN: coin(pools=[pool_url(9)])}))
+    bridge = Bridge(again.site, list(again.site.settings.coins.values()))
+    with pytest.raises(SchemaError):
+        asyncio.run(bridge.run())
 
 
 def test_a_database_that_is_away_for_seconds_loses_no_share(tmp_path: pathlib.Path) -> None:

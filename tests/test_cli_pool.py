@@ -70,7 +70,7 @@ def test_a_pool_that_works_is_described(tmp_path: pathlib.Path) -> None:
             "difficulty 0.5, 32,768 hashes: as many as a ticket",
             "difficulty 1 as explorers count, 4,295,032,833 hashes; pays 50 coins",
             "100 visitors 500,000 hashes a second in their pages: a share 15 times a second, a block every 2 hours",
-            "1 of 1 pool or node gives work.",
+            "1 of 1 pool or node gave work.",
         ):
             assert words in text
         assert "warning" not in text
@@ -107,6 +107,25 @@ def test_a_share_that_is_too_easy_brings_a_warning_and_no_failure(tmp_path: path
         assert result.exit_code == 0
         assert "a ticket is 32 times that" in said(result)
         assert "97 % of their work earns nothing there" in said(result)
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("size", "rolling", "scarce"), [(1, False, True), (1, True, False), (2, False, False)]
+)
+def test_a_pool_that_leaves_little_room_for_jobs_brings_a_warning_and_no_failure(
+    tmp_path: pathlib.Path, size: int, rolling: bool, scarce: bool
+) -> None:
+    async def test() -> None:
+        async with pool() as tight:
+            tight.answers["mining.subscribe"] = lambda _, __: [[], "0102", size]
+            if not rolling:
+                tight.answers["mining.configure"] = lambda _, __: {"version-rolling": False}
+            result = await look(tmp_path, coin(pools=[pool_url(tight.port)]))
+        assert result.exit_code == 0
+        assert ("warning" in result.output) == scarce
+        assert ("leaves this site 1 byte of the extranonce: room for 153,856 jobs" in said(result)) == scarce
 
     run(test)
 
@@ -185,7 +204,10 @@ def test_a_pool_that_is_not_there_is_not_reached(tmp_path: pathlib.Path) -> None
             url = pool_url(gone.port)
         found = await report(tmp_path, coin(pools=[url]))
         assert found["reached"] is False
-        assert "Check its address and port" in found["trouble"]
+        assert (
+            found["trouble"]
+            == f"{url.replace('site.1:x@', '')} cannot be reached: nothing listens there. Check its address and port."
+        )
 
     run(test)
 
@@ -210,7 +232,7 @@ def test_of_several_pools_each_is_looked_at_and_one_failure_is_a_failure(tmp_pat
             refuses(bad)
             result = await look(tmp_path, coin(pools=[pool_url(bad.port), pool_url(good.port)]))
         assert result.exit_code == 1
-        assert "1 of 2 pools and nodes gives work." in said(result)
+        assert "1 of 2 pools and nodes gave work." in said(result)
 
     run(test)
 

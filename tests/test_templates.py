@@ -6,7 +6,8 @@ import pathlib
 from collections.abc import Iterator
 
 import pytest
-from mines import COIN
+from flask import render_template_string
+from mines import COIN, coin, mining_app, pool_url
 from torture_jobs import Wish, Workshop, header_job
 
 from flask_ticketminer.work.templates import REREAD, Templates
@@ -56,3 +57,18 @@ def test_processes_that_began_with_the_old_template_go_on_with_the_new_one(shop:
     )
     assert {cut.template_id for cut in cuts} == {old, *published}
     assert current(shop.site.templates) == published[0]
+
+
+def test_pages_that_offer_to_mine_outlive_the_database_of_the_tickets(tmp_path: pathlib.Path) -> None:
+    app = mining_app(
+        tmp_path,
+        TICKETMINER_DATABASE_URI="postgresql+psycopg://nobody@127.0.0.1:1/none?connect_timeout=1",
+        TICKETMINER_COINS={COIN: coin(pools=[pool_url(9)])},
+    )
+    with app.test_request_context():
+        assert 'algorithm="scrypt"' in render_template_string(
+            "{{ ticketminer_widget(price=1, resource='/paid') }}"
+        )
+    client = app.test_client()
+    assert client.get("/ticketminer/").status_code == 200
+    assert client.get("/ticketminer/tip/scrypt").json["cause"] == "database-busy"

@@ -124,7 +124,8 @@ def _pay(
 
 def _answer(site: Site, job: Job, result: ShareResult, upstream: str | None) -> dict[str, t.Any]:
     left = job.expires - site.clock.now()
-    renew = 0 <= left < min(_RENEW_BEFORE, site.settings.job_life // 3)
+    life = site.settings.job_life if job.upstream is None else site.settings.upstream_job_life
+    renew = 0 <= left < min(_RENEW_BEFORE, life // 3)
     following = None
     # After a change of coins the visitor is to ask, and to say what else it computes.
     if renew and site.source.offers()[0].algorithm == job.algorithm:

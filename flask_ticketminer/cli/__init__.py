@@ -4,13 +4,15 @@ Every command runs in the application's context, takes ``--json`` for programs, 
 status other than zero.
 """
 
-from flask_ticketminer.cli.group import group
+from flask_ticketminer.cli.group import group  # first, for it checks whose package ``miner`` is
+
+# isort: split
+from flask_ticketminer.cli.bridge import bridge_command
 from flask_ticketminer.cli.keys import keys
 from flask_ticketminer.cli.ledger import audit_command, prune_command, stats_command
-from flask_ticketminer.cli.overview import upstream_command
 from flask_ticketminer.cli.pool import pool
 from flask_ticketminer.cli.setup import config_command, routes_command
-from flask_ticketminer.cli.upstream import bridge_command
+from flask_ticketminer.cli.upstream import upstream_command
 
 COMMANDS = (
     keys,

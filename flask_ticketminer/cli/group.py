@@ -11,7 +11,7 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.exc import SQLAlchemyError
 
-from flask_ticketminer.errors import TicketMinerError
+from flask_ticketminer.errors import DatabaseBusy, OutcomeUnknown, TicketMinerError
 from flask_ticketminer.neighbour import check_miner
 
 check_miner()  # ``python -m flask`` loads this before the application
@@ -28,6 +28,11 @@ class _Group(AppGroup):
         logger.addHandler(handler)
         try:
             return super().invoke(ctx)
+        except (DatabaseBusy, OutcomeUnknown) as error:  # whose own sentences are for a visitor's program
+            raise click.ClickException(
+                "The tickets' database is busy, cannot be reached or stores nothing. See that it runs and that TICKETMINER_DATABASE_URI, "
+                "or the database of the site, leads to it; then call again."
+            ) from error
         except TicketMinerError as error:
             raise click.ClickException(str(error)) from error
         except SQLAlchemyError as error:

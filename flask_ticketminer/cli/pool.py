@@ -19,7 +19,7 @@ from flask_ticketminer.wording import plural
 from flask_ticketminer.work.bridge.market import work_of
 from flask_ticketminer.work.coins import Coin
 from flask_ticketminer.work.difficulty import expected_hashes, target_difficulty
-from flask_ticketminer.work.extranonce import NTIME_AHEAD, capacity
+from flask_ticketminer.work.extranonce import NTIME_AHEAD, capacity, room_warning
 from flask_ticketminer.work.market import coin_text, share_warning
 from flask_ticketminer.work.probe import PAGE_RATES, Sight, seconds_to, share_hashes, upstreams_of
 from flask_ticketminer.work.stratum.jobs import EthashJob, HeaderJob
@@ -33,7 +33,7 @@ _SPANS = ((365.25 * 86400, "year"), (86400, "day"), (3600, "hour"), (60, "minute
 
 @click.group("pool")
 def pool() -> None:
-    """Mining pools and coin nodes."""
+    """Try mining pools and coin nodes out."""
 
 
 @pool.command("test")
@@ -90,7 +90,7 @@ def _report(coin: Coin, sight: Sight, effort: int) -> dict[str, t.Any]:
         "share": None,
         "block": None,
         "expected": None,
-        "warning": None,
+        "warnings": [],
     }
     job = sight.job
     if job is None:
@@ -103,7 +103,8 @@ def _report(coin: Coin, sight: Sight, effort: int) -> dict[str, t.Any]:
     counted = {"nicehash": "sha256d", "getwork": "ethash"}.get(coin.dialect, coin.algorithm)
     report["share"] = {"difficulty": f"{target_difficulty(counted, job.target):f}", "hashes": hashes}
     if coin.node is None:
-        report["warning"] = share_warning(coin, job.target, effort)
+        doubts = share_warning(coin, job.target, effort), room_warning(job)
+        report["warnings"] = [doubt for doubt in doubts if doubt is not None]
     found = {"share_seconds": seconds_to(share_hashes(job, effort), coin.algorithm, VISITORS)}
     if isinstance(job, HeaderJob):
         work, needed = work_of(job), expected_hashes(job.block_target)
@@ -146,7 +147,7 @@ def _print(coins: Sequence[Coin], reports: Sequence[dict[str, t.Any]]) -> None:
                 click.echo(_wrapped(name, text))
         click.echo()
     good = sum(report["trouble"] is None for report in reports)
-    click.echo(f"{good} of {plural(len(reports), 'pool or node', 'pools and nodes')} {_give(good)} work.")
+    click.echo(f"{good} of {plural(len(reports), 'pool or node', 'pools and nodes')} gave work.")
 
 
 def _wrapped(name: str, text: str) -> str:
@@ -159,10 +160,6 @@ def _wrapped(name: str, text: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _give(count: int) -> str:
-    return "gives" if count == 1 else "give"
 
 
 def _lines(report: dict[str, t.Any]) -> t.Iterator[tuple[str, str]]:
@@ -190,9 +187,10 @@ def _lines(report: dict[str, t.Any]) -> t.Iterator[tuple[str, str]]:
             f"{VISITORS} visitors",
             f"{_count(found['hash_rate'])} hashes a second in their pages: a share {_every(found['share_seconds'])}{blocks}",
         )
-    for name in ("warning", "trouble"):
-        if report[name] is not None:
-            yield name, report[name]
+    for warning in report["warnings"]:
+        yield "warning", warning
+    if report["trouble"] is not None:
+        yield "trouble", report["trouble"]
 
 
 def _room(work: dict[str, t.Any]) -> t.Iterator[tuple[str, str]]:

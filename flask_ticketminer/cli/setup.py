@@ -12,10 +12,11 @@ from flask.cli import with_appcontext
 from sqlalchemy import URL, make_url
 
 from flask_ticketminer.cli.group import json_option, print_json, print_table
-from flask_ticketminer.config import PREFIX, Settings, late_settings, uncompiled, weak_secrets
+from flask_ticketminer.config import PREFIX, Settings, late_settings, uncompiled
 from flask_ticketminer.forsale import Gate, Price
 from flask_ticketminer.naming import foreign_name
 from flask_ticketminer.paywall import describe_duration
+from flask_ticketminer.secrets import weak_secrets
 from flask_ticketminer.site import Site, current_site
 from flask_ticketminer.work.coins import MOST_PROFITABLE
 from flask_ticketminer.work.prices import FixedPrices, JsonPrices, PriceSource

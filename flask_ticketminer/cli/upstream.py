@@ -1,75 +1,90 @@
-"""``flask ticketminer bridge``: shares to pools and nodes, and work from them."""
+"""``flask ticketminer upstream``: how the talks of the bridge go."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import sys
 import typing as t
 
 import click
 from flask.cli import with_appcontext
 
 from flask_ticketminer.cli.coins import chosen_coins, coin_option
-from flask_ticketminer.cli.setup import upstream_doubts
-from flask_ticketminer.config import Settings
+from flask_ticketminer.cli.group import json_option, print_json, print_table
 from flask_ticketminer.site import current_site
-from flask_ticketminer.work.bridge.events import read_address
-from flask_ticketminer.work.bridge.service import Bridge
+from flask_ticketminer.tables import FATES
+from flask_ticketminer.wording import plural
+from flask_ticketminer.work.outbox import PENDING, SENDING
+from flask_ticketminer.work.overview import Bridged, overview
 
-log = logging.getLogger("flask_ticketminer.work.bridge")
 
-
-@click.command("bridge")
+@click.command("upstream")
 @coin_option
-@click.option(
-    "--listen",
-    metavar="HOST:PORT",
-    callback=lambda _, __, text: None if text is None else _address(text),
-    help="Also serve the tip as an event stream here. A port alone is one of 127.0.0.1.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
+@json_option
 @with_appcontext
-def bridge_command(names: tuple[str, ...], listen: tuple[str, int] | None, quiet: bool) -> None:
-    """Talk to the mining pools and coin nodes of TICKETMINER_COINS, for all processes of this site.
+def upstream_command(names: tuple[str, ...], as_json: bool) -> None:
+    """Say how the bridge's talks with pools and nodes go.
 
-    Run one, beside the web server; a second waits until the first has gone. It ends on Ctrl-C or SIGTERM.
+    Exits with 0 only when every coin has work.
     """
     site = current_site()
     coins = chosen_coins(site, names)
-    _log(logging.WARNING if quiet else logging.INFO)
-    for doubt in (*upstream_doubts(site.settings), *stream_doubts(site.settings, listen)):
-        log.warning("%s", doubt)
-    asyncio.run(Bridge(site, coins, listen=listen).serve())
+    seen, choice = overview(site.database, site.clock.now(), [coin.name for coin in coins])
+    offered = site.settings.offered_coins
+    asked_for = offered[0].name if len(offered) == 1 else choice
+    if as_json:
+        print_json({"asked_for": asked_for, "coins": [_members(each) for each in seen]})
+    else:
+        _print(seen, asked_for, len(offered))
+    if not all(each.works for each in seen):
+        raise click.exceptions.Exit(1)
 
 
-def _address(text: str) -> tuple[str, int]:
-    try:
-        return read_address(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}.") from error
+def _members(seen: Bridged) -> dict[str, t.Any]:
+    return {
+        "coin": seen.coin,
+        "state": seen.state,
+        "holder": seen.holder,
+        "since": seen.since,
+        "detail": seen.detail,
+        "template_age": seen.template_age,
+        "outbox": {state: seen.outbox.get(state, 0) for state in (PENDING, SENDING, *FATES)},
+    }
 
 
-def stream_doubts(settings: Settings, listen: tuple[str, int] | None) -> t.Iterator[str]:
-    """Yield a warning where a bridge's ``--listen`` and ``TICKETMINER_TIP_EVENTS`` do not go together."""
-    if listen is not None and settings.tip_events is None:
-        yield (
-            "The event stream is served, but no miner is told of it: set TICKETMINER_TIP_EVENTS to the path at which the "
-            "proxy leads to it."
+def _print(seen: t.Sequence[Bridged], asked_for: str | None, offered: int) -> None:
+    rows = [
+        (
+            each.coin,
+            each.state,
+            "" if each.since is None else _age(each.since),
+            "" if each.template_age is None else _age(each.template_age),
+            *(each.outbox.get(state, 0) for state in (PENDING, SENDING, *FATES)),
+            each.holder,
         )
-    if listen is None and settings.tip_events is not None and settings.offered_coins:
-        yield (
-            "TICKETMINER_TIP_EVENTS sends miners to an event stream, and this bridge serves none: start it with --listen, "
-            "unless another one does."
+        for each in seen
+    ]
+    print_table(("coin", "state", "since", "work", PENDING, SENDING, *FATES, "bridge"), rows)
+    click.echo()
+    for each in seen:
+        if each.detail:
+            click.echo(f"{each.coin}: {each.detail}")
+    if any(each.holder and not each.works for each in seen):
+        click.echo("flask ticketminer pool test says more about a pool or node that gives no work.")
+    if not any(each.holder for each in seen):
+        click.echo(
+            "No bridge runs: start flask ticketminer bridge, and keep it running beside the web server."
         )
+    if asked_for:
+        others = ", those who cannot for another coin" if offered > 1 else ""
+        click.echo(f"Visitors are asked to compute for {asked_for}{others}.")
+    elif offered:
+        click.echo("No coin is chosen yet: a bridge does that as soon as one has work.")
+    else:
+        click.echo("TICKETMINER_COIN is None: visitors' work is local, and none of these coins gets it.")
 
 
-def _log(level: int) -> None:
-    """Print what the bridge has to say, with the time, unless the application logs already."""
-    logger = logging.getLogger("flask_ticketminer.work")
-    logger.setLevel(level)
-    if not logging.getLogger().handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
-        logger.addHandler(handler)
-        logger.propagate = False
+def _age(seconds: int) -> str:
+    """Return how long something has lasted, in its largest unit."""
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= 2 * size:
+            return plural(seconds // size, unit)
+    return f"{seconds} s"

@@ -19,6 +19,8 @@ ETHASH_NONCE_SIZE = 8
 _MOST_SEARCHED = 4
 _LEAST_LEASED = 2
 """Bytes of an ethash nonce: visitors search at most four, and at least two tell their jobs apart."""
+SCARCE = 1_000_000
+"""Jobs of a template below which a busy site may have handed out all before the next template comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,21 @@ def capacity(job: UpstreamJob) -> int:
         return int(1 << 8 * _ethash_sizes(job)[0])
     ntimes = min(NTIME_AHEAD, 0xFFFF_FFFF - int(job.params[7], 16)) + 1
     return int(256**job.extranonce2_size * ntimes << _mask(job).bit_count())
+
+
+def room_warning(job: UpstreamJob) -> str | None:
+    """Return a sentence for the operator when visitors may use a template up; None when they do not.
+
+    Of ethash none is made: its blocks come so fast that a template's jobs last.
+    """
+    if isinstance(job, EthashJob) or (jobs := capacity(job)) >= SCARCE:
+        return None
+    size = "1 byte" if job.extranonce2_size == 1 else f"{job.extranonce2_size} bytes"
+    return (
+        f"The pool leaves this site {size} of the extranonce: room for {jobs:,} jobs, for all visitors together, until its next work. "
+        "A busy site runs out of them, and visitors are then told that there is no work. Look for a port or a pool that leaves "
+        "2 bytes or more, or that allows version rolling."
+    )
 
 
 def cut(job: UpstreamJob, number: int) -> Piece:

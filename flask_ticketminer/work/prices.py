@@ -111,7 +111,7 @@ class JsonPrices:
         for seconds, most in ((keep, 86400), (timeout, 300), (limit, 31 * 86400)):
             if type(seconds) is not int or not 1 <= seconds <= most:
                 raise ValueError(
-                    "Prices are kept for 1 to 86400 seconds, waited for for 1 to 300, and used for 1 to 2678400."
+                    "Prices are kept for 1 to 86400 seconds (keep), waited for 1 to 300 (timeout) and used for 1 to 2678400 (limit)."
                 )
         self._path, self._currency = tuple(path), currency
         self._names = _words(names, "The names of coins at a price service", "{'LTC': 'litecoin'}")

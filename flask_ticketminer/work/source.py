@@ -9,7 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flask_ticketminer.config import Settings
-from flask_ticketminer.errors import ExpiredJob, NoTip, NoWork, Problem, StaleJob, UnknownAlgorithm
+from flask_ticketminer.errors import (
+    DatabaseBusy,
+    ExpiredJob,
+    NoTip,
+    NoWork,
+    Problem,
+    StaleJob,
+    UnknownAlgorithm,
+)
 from flask_ticketminer.work.coins import Coin
 from flask_ticketminer.work.extranonce import cut
 from flask_ticketminer.work.job import Job, UpstreamOrigin
@@ -81,7 +89,7 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def offers(self) -> Sequence[Offer]:
-        """Return what visitors may be asked for, first what they are asked for now."""
+        """Return what visitors may be asked for, first what they are asked for now; by the settings while the database is away."""
 
     @abc.abstractmethod
     def cut(self, algorithms: Sequence[str]) -> Work:
@@ -164,7 +172,11 @@ class UpstreamSource(Source):
 
     def offers(self) -> Sequence[Offer]:
         found: dict[str, Offer] = {}
-        for coin, template in self._ranked():
+        try:
+            ranked = self._ranked()
+        except DatabaseBusy:  # pages of the host that offer to mine must not fail with the tickets' database
+            ranked = [(coin, None) for coin in self._coins]
+        for coin, template in ranked:
             effort = self._settings.effort[coin.algorithm] if template is None else template.effort
             found.setdefault(coin.algorithm, Offer(coin.algorithm, effort))
         return list(found.values())

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, or_, select, update
 
 from flask_ticketminer.clock import Clock
 from flask_ticketminer.database import Database
+from flask_ticketminer.errors import DatabaseBusy
 from flask_ticketminer.forks import Shared
 from flask_ticketminer.work.extranonce import capacity
 from flask_ticketminer.work.stratum.jobs import HeaderJob
@@ -20,13 +21,14 @@ REREAD = 0.25
 """Seconds for which one look at the database is good."""
 REREAD_UNKNOWN = 0.02
 """The same where a template is asked for that was not there at the last look."""
+REST = 1.0
+"""Seconds for which a database that did not answer is left alone, so that requests do not queue up for it."""
 GRACE = 30
 """Seconds for which a template that upstream has voided is still paid."""
-LEASE = 4096
+LEASE, SMALL_LEASE = 4096, 64
+"""Numbers that a process leases at once; and of a template with at most 2 bytes of extranonce2."""
 CHOICE = ""
 """In place of a coin's name: the lease of the bridge that chooses among coins; its row's ``detail`` names the coin."""
-SMALL_LEASE = 64
-"""Numbers that a process leases at once; of a template with at most 2 bytes of extranonce2 only so few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Templates(Shared):
     def _begin_process(self) -> None:
         self._lock = threading.Lock()
         self._seen = _Seen()
+        self._rest_until = float("-inf")
         self._known: dict[bytes, Template] = {}
         self._leases: dict[bytes, tuple[int, int]] = {}
 
@@ -122,13 +125,27 @@ class Templates(Shared):
                 return first, end
 
     def _look(self, age: float | None = None) -> _Seen:
-        """Return a look at the database that is at most `age` seconds old, or as old as looks may be."""
+        """Return a look at the database that is at most `age` seconds old, or as old as looks may be.
+
+        :raises DatabaseBusy: it cannot be asked, or could not a moment ago.
+        """
         age = self._reread if age is None else age
         if self._monotonic() - self._seen.at >= age:
             with self._lock:
                 if self._monotonic() - self._seen.at >= age:
-                    self._seen = self._database.read(self._read)
+                    self._seen = self._look_again()
         return self._seen
+
+    def _look_again(self) -> _Seen:
+        if self._monotonic() < self._rest_until:
+            raise DatabaseBusy(
+                "The site's database did not answer a moment ago. Send the same request again later."
+            )
+        try:
+            return self._database.read(self._read)
+        except DatabaseBusy:
+            self._rest_until = self._monotonic() + REST
+            raise
 
     def _read(self, connection: Connection) -> _Seen:
         at = self._monotonic()  # before the database answers: what it says is no newer

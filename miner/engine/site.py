@@ -15,6 +15,7 @@ from miner.engine.events import Event, EventKind
 from miner.engine.found import Found, FoundShares
 from miner.engine.freshness import Freshness
 from miner.engine.interfaces import Client, Job
+from miner.engine.place import Place
 from miner.engine.search import Board, Search
 from miner.engine.statistics import Meter, SiteSnapshot
 from miner.engine.tables import Epoch, prepare_tables
@@ -74,12 +75,10 @@ class SiteWork:
         self._lock = threading.RLock()
         self._meter = Meter()
         self._shares = FoundShares()
-        self._search: Search | None = None
+        self._place = Place(board, client.origin, self._lock)
         self._asked = 1
-        self._fetched_at = self._renew_at = self._expires_at = 0.0
+        self._fetched_at = 0.0
         self._backoff = Backoff(jitter)
-        self._held = False
-        self._waiting: str | None = "asking the site for a job"
         self._searched = 0
         self._mark = 0.0
         self._algorithm: str | None = None
@@ -111,8 +110,8 @@ class SiteWork:
     # Called by the watch.
 
     def _watched(self) -> Subject | None:
-        search = self._search
-        if search is None or search.job.tip is None or self._held or self._board.halted:
+        search = self._place.search
+        if search is None or search.job.tip is None or not self._place.is_hashing:
             return None
         return Subject(search.job.algorithm, search.job.poll or 1)
 
@@ -174,7 +173,7 @@ class SiteWork:
     def halted_changed(self) -> None:
         """The board was halted or set going."""
         now = self._clock.now()
-        if self._search is not None and not self._held and not self._board.halted:
+        if self._place.is_hashing:
             self._meter.begin(now)
         else:
             self._meter.end(now)
@@ -184,7 +183,7 @@ class SiteWork:
         """Return the present picture."""
         now = self._clock.now()
         with self._lock:
-            job = None if self._search is None else self._search.job
+            job = self._place.job
             return SiteSnapshot(
                 origin=self.client.origin,
                 algorithm=None if job is None else job.algorithm,
@@ -201,7 +200,7 @@ class SiteWork:
                 moves=self._fresh.moves,
                 late=self._shares.late,
                 pending=len(self._shares),
-                waiting=self._waiting if self._search is None or self._held else None,
+                waiting=self._place.waiting if self._place.is_idle else None,
                 retry_in=max(0.0, self._backoff.at - now),
                 failed=self.error is not None,
             )
@@ -213,15 +212,14 @@ class SiteWork:
     def wanted(self, now: float) -> int:
         """Return the value to ask for: the largest power of two that takes about 5 s, or what is still wanted."""
         value = self._first_value
-        if self._search is not None:
-            job = self._search.job
+        if (job := self._place.job) is not None:
             value = solvable(self._meter.speed(now), job.expected_hashes / job.value)
         return at_most(value, self._ceiling())
 
     def _job_due(self, now: float) -> bool:
         if self._board.halted:
             return False
-        if self._search is None or self._search.exhausted or now >= min(self._renew_at, self._fresh.due):
+        if self._place.is_due(now) or now >= self._fresh.due:
             return True
         return far_apart(self._asked, self.wanted(now), self._ceiling(), now - self._fetched_at)
 
@@ -255,14 +253,11 @@ class SiteWork:
             if self._algorithm not in (None, job.algorithm):
                 self._meter.restart(now)
                 self._searched, self._mark = 0, self._meter.active(now)
-            self._search, self._algorithm = search, job.algorithm
+            self._algorithm = job.algorithm
             self._asked = asked
             self._fetched_at = began
-            self._expires_at = began + job.expires_in
-            self._renew_at = self._expires_at - min(30.0, job.expires_in / 4)
-            self._waiting = None
         self._fresh.begin(job.tip, now)
-        self._board.assign(self.client.origin, self._search)
+        self._place.take(search, began)
         self.halted_changed()
         self._report(
             EventKind.JOB,
@@ -292,7 +287,7 @@ class SiteWork:
                 return
             self._answered()
             self._refuse([found], error.detail)
-            over = error.cause in JOB_OVER and self._search is not None and self._search.job is found.job
+            over = error.cause in JOB_OVER and self._place.has(found.job)
             if self._shares.refusals >= (_TOO_MANY_OVER if over else _TOO_MANY_REFUSALS):
                 self._give_up(error)
             elif over:
@@ -306,7 +301,7 @@ class SiteWork:
             self._accept([found], answer.value)
             if answer.upstream == "stale":
                 self._shares.late += 1
-                if self._search is not None and self._search.job is found.job:
+                if self._place.has(found.job):
                     self._fresh.outdated(self._clock.now())
         else:
             self._refuse([found], "The site did not accept the share.")
@@ -358,12 +353,7 @@ class SiteWork:
     def _answered(self) -> None:
         """The site can be reached: hash for it again."""
         self._backoff.answered()
-        with self._lock:
-            if self._search is not None:
-                self._waiting = None
-                if self._held:
-                    self._held = False
-                    self._board.assign(self.client.origin, self._search)
+        self._place.resume()
         self.halted_changed()
 
     def _failed(self, error: MinerError) -> None:
@@ -372,11 +362,10 @@ class SiteWork:
         if seconds is None:
             self._give_up(error)
             return
-        self._waiting = str(error)
-        if self._backoff.failures > 1 or self._search is None:
+        self._place.waiting = str(error)
+        if self._backoff.failures > 1 or self._place.job is None:
             # What cannot be sent may expire: do not heat the room for it.
-            self._held = self._search is not None
-            self._board.assign(self.client.origin, None)
+            self._place.hold()
             self.halted_changed()
         self._report(
             EventKind.WAITING, f"{error} Trying again in {seconds:.0f} s.", reason=str(error), seconds=seconds
@@ -391,20 +380,17 @@ class SiteWork:
         self._give_up(SiteProtocolError(f"{self.client.origin} {what}"))
 
     def _drop_expired(self, now: float) -> None:
-        if self._search is not None and now >= self._expires_at:
-            self._drop_search(self._waiting or "the job has expired; asking for a new one")
+        if self._place.is_over(now):
+            self._drop_search(self._place.waiting or "the job has expired; asking for a new one")
 
     def _drop_search(self, why: str) -> None:
-        with self._lock:
-            self._search, self._held, self._waiting = None, False, why
+        self._place.leave(why)
         self._fresh.begin(None, self._clock.now())
-        self._board.assign(self.client.origin, None)
         self.halted_changed()
 
     def _preparing(self, epoch: Epoch) -> None:
         why = f"building the tables of ethash for epoch {epoch.number}, which takes seconds"
-        with self._lock:
-            self._waiting = why
+        self._place.waiting = why
         self._report(EventKind.WAITING, f"Now {why}.", reason=why, seconds=0.0)
 
     def _report(self, kind: EventKind, text: str, **data: t.Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import socket
 import time
@@ -18,7 +19,6 @@ from http import HTTPStatus
 from flask_ticketminer.errors import ConfigurationError, DatabaseBusy, NoWork
 from flask_ticketminer.work.bridge.http import HEADER_LIMIT, Exchange, Refusal
 from flask_ticketminer.work.source import NO_WORK_RETRY
-from flask_ticketminer.work.stratum.connection import unreachable
 from flask_ticketminer.work.templates import REREAD
 
 LOOK = 0.05
@@ -136,8 +136,11 @@ class Events:
             family, *_, found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
             self._socket = socket.create_server(found[:2], family=family, backlog=_BACKLOG)
         except OSError as error:
+            number = error.errno or 0
+            # Of the system's own errors, whose numbers are positive, socket makes a text that repeats the address.
+            reason = os.strerror(number) if number > 0 else error.strerror or error
             raise ConfigurationError(
-                f"The bridge cannot listen at {host}, port {port} ({unreachable(error)}): choose another address."
+                f"The bridge cannot listen at {host}, port {port} ({reason}): choose another address."
             ) from error
 
     async def run(self, stopping: asyncio.Event) -> None:

@@ -33,7 +33,7 @@ class Refusal(Exception):
     def body(self) -> bytes:
         return json.dumps(
             {
-                "type": "about:blank",
+                "type": f"urn:ticketminer:problem:{self.cause}",
                 "title": self.status.phrase,
                 "status": self.status.value,
                 "detail": str(self),

@@ -100,9 +100,9 @@ class Market:
         while not self.stopping.is_set():
             try:
                 if held:
-                    await stored(self._lease.renew)
+                    await stored(self._lease.renew, self.stopping)
                 else:
-                    held, told = await stored(self._lease.acquire) is None, False
+                    held, told = await stored(self._lease.acquire, self.stopping) is None, False
                 if held and (asked is None or asked.is_set()):
                     told = await self._choose(told)
             except LeaseLost:
@@ -110,11 +110,11 @@ class Market:
             await pause(self.stopping, self.look)
         if held:
             with contextlib.suppress(LeaseLost):
-                await stored(self._lease.release)
+                await stored(self._lease.release, self.stopping)
 
     async def _choose(self, told: bool) -> bool:
         """Write down which coin is worth most, unless that has been `told`; return whether it has."""
-        work = await stored(self._work)
+        work = await stored(self._work, self.stopping)
         settings = self._settings
         best = most_profitable(
             self._coins,
@@ -126,7 +126,7 @@ class Market:
         )
         if best is None or (told and best == self._chosen):
             return told
-        await stored(lambda: self._lease.tell(WORKING, best))
+        await stored(lambda: self._lease.tell(WORKING, best), self.stopping)
         if best != self._chosen:
             log.info(
                 "Work is made of %s now%s.", best, f"; before, of {self._chosen}" if self._chosen else ""

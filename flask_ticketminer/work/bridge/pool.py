@@ -102,6 +102,7 @@ class PoolTalk(Talk):
         return Fate(BLOCK if parcel.is_block else ACCEPTED, hashes=credited)
 
     async def _failed(self, reason: str) -> None:
+        log.warning("%s: %s", self.coin.name, reason)
         await self.store(lambda: self.upstream.tell(CONNECTING, reason))
 
     async def _session(self, connection: Connection) -> None:

@@ -14,7 +14,7 @@ from flask_ticketminer.work.bridge.events import LOOK, Events, Tips
 from flask_ticketminer.work.bridge.market import Market
 from flask_ticketminer.work.bridge.node import NodeTalk
 from flask_ticketminer.work.bridge.pool import PoolTalk
-from flask_ticketminer.work.bridge.talk import Parts, Talk
+from flask_ticketminer.work.bridge.talk import Parts, Talk, first
 from flask_ticketminer.work.coins import Coin
 from flask_ticketminer.work.source import UpstreamSource
 from flask_ticketminer.work.templates import Templates
@@ -57,17 +57,21 @@ class Bridge:
     async def run(self) -> None:
         """Talk until :meth:`stop`.
 
-        :raises ConfigurationError: the address to listen at cannot be had.
+        :raises ConfigurationError: the address to listen at cannot be had, or the database lacks the tables.
+        :raises DatabaseBusy, OutcomeUnknown: the database is away at the end, so the last fates are not written down.
         """
         if self.events is not None:
             self.events.open()
             log.info("The event stream is served at %s, port %d.", *self.events.address)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.market.run())
-            for talk in self.talks:
-                tasks.create_task(talk.run())
-            if self.events is not None:
-                tasks.create_task(self.events.run(self._stopping))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.market.run())
+                for talk in self.talks:
+                    tasks.create_task(talk.run())
+                if self.events is not None:
+                    tasks.create_task(self.events.run(self._stopping))
+        except BaseExceptionGroup as group:
+            raise first(group) from group
 
     def stop(self) -> None:
         """End, once the shares that are on their way are answered or a few seconds have passed."""

@@ -32,6 +32,9 @@ IN_FLIGHT = 64
 """Shares of a coin that are on their way at one time."""
 _TIDY = 30.0
 """Seconds between two rounds of tidying up."""
+_RETRY = 1.0
+"""Seconds after which a database that was away is tried again."""
+_AWAY = "The site's database does not answer, or stores nothing: it is tried again until it does."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Talk(abc.ABC):
         self._fates: dict[bytes, Fate] = {}
         self._back: set[bytes] = set()
         self._lost = False
-        self._rival = ""
+        self._rival: str | None = None
 
     async def run(self) -> None:
         """Talk until :attr:`stopping` is set, whoever else may hold the lease meanwhile."""
@@ -144,7 +147,7 @@ class Talk(abc.ABC):
 
     async def store(self, act: Callable[[], T]) -> T:
         """Run `act` as :func:`stored` does."""
-        return await stored(act)
+        return await stored(act, self.stopping)
 
     async def _take(self, session: str, room: int, held: t.Collection[bytes]) -> list[Parcel]:
         fence, lost = self.upstream.fence, self._lost
@@ -154,8 +157,8 @@ class Talk(abc.ABC):
         except OutcomeUnknown:
             self._lost = True  # what was marked as sending was not sent, and is found again
             return []
-        except DatabaseBusy as error:
-            log.warning("%s", error)
+        except DatabaseBusy:
+            log.warning(_AWAY)
             return []
         self._lost = False
         return taken
@@ -180,13 +183,12 @@ class Talk(abc.ABC):
 
     async def _acquire(self) -> bool:
         holder = await self.store(self.upstream.acquire)
+        told, self._rival = self._rival, holder
         if holder is not None:
-            if holder != self._rival:
+            if holder != told:
                 log.info("%s: another bridge, %s, talks to the upstream; waiting.", self.coin.name, holder)
-            self._rival = holder
             await self.pause(min(1.0, self.parts.lease / 2))
             return False
-        self._rival = ""
         fence = self.upstream.fence
         try:
             left = await self.store(lambda: self.outbox.recover(fence, repeatable=self.repeatable))
@@ -218,14 +220,23 @@ class Talk(abc.ABC):
             await asyncio.sleep(self.parts.lease / 3)
 
 
-async def stored(act: Callable[[], T]) -> T:
-    """Run `act`, which uses the database, beside the event loop, and again for as long as the database is away."""
+async def stored(act: Callable[[], T], stopping: asyncio.Event) -> T:
+    """Run `act`, which uses the database, beside the event loop, and again for as long as the database is away.
+
+    :raises DatabaseBusy, OutcomeUnknown: it was away still when `stopping` was set: a bridge ends without its database, too.
+    """
+    told = False
     while True:
+        last = stopping.is_set()
         try:
             return await asyncio.to_thread(act)
-        except (DatabaseBusy, OutcomeUnknown) as error:
-            log.warning("%s", error)
-            await asyncio.sleep(1)
+        except (DatabaseBusy, OutcomeUnknown):
+            if last:
+                raise
+            if not told:
+                log.warning(_AWAY)
+                told = True
+            await asyncio.sleep(_RETRY)
 
 
 async def pause(stopping: asyncio.Event, seconds: float) -> None:

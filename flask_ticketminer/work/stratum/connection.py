@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
-import os
 import re
 import secrets
+import socket
 import ssl
 import typing as t
 from dataclasses import dataclass
@@ -47,15 +48,6 @@ class Patience:
     connect: float = 10.0
     answer: float = 30.0
     silence: float = 300.0
-
-
-def unreachable(error: OSError) -> str:
-    """Return in the system's own words, for people, why nobody could be reached or no port be had."""
-    # asyncio words them anew, with numbers and tuples, and several in one where a name has several addresses.
-    numbers = set(re.findall(r"\[Errno ([0-9]+)\]", str(error)))
-    if len(numbers) == 1:
-        return os.strerror(int(numbers.pop()))
-    return printable(error.strerror or error).rstrip(".") or "no answer in time"
 
 
 class Reconnect(Disconnected):
@@ -115,7 +107,7 @@ class Connection:
                 )
         except (OSError, TimeoutError) as error:
             raise Disconnected(
-                f"{endpoint} cannot be reached: {unreachable(error)}. Check its address and port."
+                f"{endpoint} cannot be reached: {_why(error)}. Check its address and port."
             ) from error
         return cls(reader, writer, dialect, where=str(endpoint), patience=patience)
 
@@ -290,6 +282,17 @@ class Connection:
         self._writer.close()
         with contextlib.suppress(OSError, ssl.SSLError):
             await self._writer.wait_closed()
+
+
+def _why(error: Exception) -> str:
+    """Return why nobody was reached, for people."""
+    # Where a name has several addresses, asyncio puts several errors into the text of one without a number.
+    numbers = set(re.findall(r"\[Errno ([0-9]+)\]", str(error)))
+    if numbers == {str(errno.ECONNREFUSED)}:
+        return "nothing listens there"
+    if isinstance(error, socket.gaierror):
+        return f"its name is not found ({error.strerror})"
+    return printable(error) or "no answer in time"
 
 
 def _reconnect(params: list[t.Any]) -> Reconnect:

@@ -6,6 +6,7 @@
     └── UpstreamError            the pool or node; what was to be sent is kept
         ├── Disconnected         it hung up, or was silent for too long
         │   ├── NotSent          before a share was written
+        │   ├── Reconnect        it asks for a new connection (`connection`)
         │   └── Mute             it answers no shares
         ├── Misbehaved           it sent what the protocol does not have; the connection is closed
         │   └── BadJob           a job that cannot be hashed

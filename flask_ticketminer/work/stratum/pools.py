@@ -49,7 +49,7 @@ class Pools:
 
     :param session: awaited beside each session, from its first moment; what it awaits of the connection raises when that ends, and
         when it returns the connection is closed.
-    :param failed: is told why each session ended that a pool did not end by asking for another.
+    :param failed: is told why each session ended that a pool did not end by asking for another; None: it is logged.
     :param sleep: seconds; a test's may be shorter.
     """
 
@@ -110,8 +110,9 @@ class Pools:
                 reason, where = str(error), str(pool.endpoint)
                 if not reason.startswith(where):
                     reason = f"{where}: {reason}"
-                log.warning("%s", reason)
-                if self._failed is not None:
+                if self._failed is None:
+                    log.warning("%s", reason)
+                else:
                     await self._failed(reason)
                 return steady
 
