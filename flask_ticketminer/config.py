@@ -7,6 +7,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 from decimal import Decimal
+from difflib import get_close_matches
 
 from flask import Flask
 
@@ -221,6 +222,21 @@ def read_settings(app: Flask) -> Settings:
     return settings
 
 
+def late_settings(app: Flask, read: t.Mapping[str, t.Any]) -> str | None:
+    """Return a warning where a setting was given or changed after `read`, what ``init_app`` found in ``app.config``; else None."""
+    late = sorted(
+        name
+        for name, value in app.config.items()
+        if name.startswith(PREFIX) and (name not in read or (read[name] is not value and read[name] != value))
+    )
+    if not late:
+        return None
+    return (
+        f"{', '.join(late)} changed after TicketMiner(app) or init_app(app) had read the settings, and that has no effect: set "
+        "it before."
+    )
+
+
 class _Reader:
     """Reads ``TICKETMINER_*`` keys, storing each default, and words the errors."""
 
@@ -379,7 +395,9 @@ class _Reader:
     def refuse_unknown(self) -> None:
         unknown = sorted(key for key in self.config if key.startswith(PREFIX) and key not in self.known)
         if unknown:
+            near = [*dict.fromkeys(name for key in unknown for name in get_close_matches(key, self.known, 1))]
+            meant = f" Did you mean {', '.join(near)}?" if near else ""
             known = ", ".join(sorted(self.known))
             raise ConfigurationError(
-                f"{', '.join(unknown)}: no such setting. Flask-TicketMiner knows {known}."
+                f"{', '.join(unknown)}: no such setting.{meant} Flask-TicketMiner knows {known}."
             )

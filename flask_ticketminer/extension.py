@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, current_app, has_request_context, 
 from flask_ticketminer.blueprints import make_blueprint
 from flask_ticketminer.blueprints.keys import directory
 from flask_ticketminer.clock import Clock
-from flask_ticketminer.config import Settings, read_settings, uncompiled
+from flask_ticketminer.config import Settings, late_settings, read_settings, uncompiled
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import ConfigurationError, UngatedView
 from flask_ticketminer.forks import Shared
@@ -210,6 +210,9 @@ class _FirstRequest(Shared):
         for doubt in (foreign_name(app, self.site.settings), uncompiled(self.site.settings)):
             if doubt is not None and not (app.debug or app.testing):
                 app.logger.warning(doubt)
+        late = late_settings(app, self.site.given)
+        if late is not None and not app.testing:
+            app.logger.warning(late)
         # The innermost first: a blueprint in another keeps its own price, in whatever order they were gated.
         for blueprint, gate in sorted(self.gated_blueprints, key=lambda gating: -self._depth(gating[0])):
             self._gate_blueprint(blueprint, gate)

@@ -13,7 +13,7 @@ from flask_ticketminer.assets import current_assets
 from flask_ticketminer.binding import mounted
 from flask_ticketminer.budgets import Budgets
 from flask_ticketminer.clock import Clock, DatabaseClock
-from flask_ticketminer.config import Settings
+from flask_ticketminer.config import PREFIX, Settings
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import ConfigurationError, UnknownFund
 from flask_ticketminer.forks import Shared
@@ -62,6 +62,8 @@ class Site(Shared):
         self.app = app
         self.extension = extension
         self.settings = settings
+        #: What ``app.config`` held of ours when the settings were read.
+        self.given = {name: value for name, value in app.config.items() if name.startswith(PREFIX)}
         self.floor = ValueFloor(settings.largest)
         self.budgets = Budgets(settings)
         self.housekeeper = Housekeeper(lambda: tidy(self.database, settings, self.clock))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pathlib
+import time
 import typing as t
 from collections.abc import AsyncIterator, Callable, Coroutine
 
@@ -15,6 +16,7 @@ from sqlalchemy import select
 from visitor import Visitor
 
 from flask_ticketminer import TicketMiner
+from flask_ticketminer.clock import Clock
 from flask_ticketminer.mint.audit import audit
 from flask_ticketminer.site import Site
 from flask_ticketminer.work.bridge.pool import PoolTalk
@@ -41,8 +43,18 @@ def pool_url(port: int) -> str:
     return f"stratum+tcp://site.1:x@127.0.0.1:{port}"
 
 
-def mining_app(folder: pathlib.Path, **config: t.Any) -> Flask:
-    """Return an application with tickets by the database's own clock."""
+class Ahead:
+    """A clock that runs as all do, `ahead` seconds in front of them."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+
+    def now(self) -> int:
+        return int(time.time()) + self.ahead
+
+
+def mining_app(folder: pathlib.Path, *, clock: Clock | None = None, **config: t.Any) -> Flask:
+    """Return an application with tickets by the database's own clock, unless `clock` is another."""
     app = Flask("mine", instance_path=str(folder))
     app.config.update(
         SECRET_KEY=SECRET,
@@ -51,7 +63,7 @@ def mining_app(folder: pathlib.Path, **config: t.Any) -> Flask:
         TICKETMINER_EFFORT={"scrypt": 2, "sha256d": 2},
     )
     app.config.update(config)
-    TicketMiner(app)
+    TicketMiner(app, clock=clock)
     return app
 
 

@@ -21,6 +21,7 @@ from mines import COIN, coin, mining, mining_app, pool_url, run
 from scripted_pool import ScriptedPool
 from torture_server import free_port
 
+from flask_ticketminer.cli.bridge import stream_doubts
 from flask_ticketminer.errors import ConfigurationError, DatabaseBusy, NoWork
 from flask_ticketminer.work.bridge import events as events_module
 from flask_ticketminer.work.bridge.events import Events, Tips, read_address
@@ -512,6 +513,24 @@ def test_sigterm_ends_the_command_and_its_streams(tmp_path: pathlib.Path) -> Non
                     await bridge.wait()
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    ("config", "listen", "words"),
+    [
+        ({}, ("127.0.0.1", 8090), ["no miner is told of it"]),
+        ({"TICKETMINER_TIP_EVENTS": "/tip/{algorithm}/events"}, None, ["start it with --listen"]),
+        ({"TICKETMINER_TIP_EVENTS": "/tip/{algorithm}/events"}, ("127.0.0.1", 8090), []),
+        ({}, None, []),
+    ],
+)
+def test_a_stream_that_nobody_serves_or_knows_of_is_warned_of(
+    tmp_path: pathlib.Path, config: dict[str, t.Any], listen: tuple[str, int] | None, words: list[str]
+) -> None:
+    app = mining_app(tmp_path, TICKETMINER_COINS={COIN: coin(pools=[pool_url(1)])}, **config)
+    doubts = list(stream_doubts(app.extensions["ticketminer"].settings, listen))
+    assert len(doubts) == len(words)
+    assert all(word in doubt for word, doubt in zip(words, doubts, strict=True))
 
 
 async def status_of(client: httpx.AsyncClient, url: str) -> int:

@@ -8,10 +8,12 @@ import typing as t
 from collections.abc import AsyncIterator, Collection, Mapping
 from decimal import Decimal
 
-from mines import HARD, Mine, bridge_of, coin, mining_app, pool_url, run
+import pytest
+from mines import HARD, Ahead, Mine, bridge_of, coin, mining_app, pool_url, run
 from scripted_pool import JOB, ScriptedPool, Talk
 from sqlalchemy import select, update
 
+from flask_ticketminer.clock import Clock
 from flask_ticketminer.work.bridge.service import Bridge
 from flask_ticketminer.work.difficulty import expected_hashes, nbits_target
 from flask_ticketminer.work.prices import Price
@@ -62,7 +64,7 @@ def pool_of(algorithm: str) -> ScriptedPool:
 
 @contextlib.asynccontextmanager
 async def market(
-    folder: pathlib.Path, prices: Prices | None, **config: t.Any
+    folder: pathlib.Path, prices: Prices | None, *, clock: Clock | None = None, **config: t.Any
 ) -> AsyncIterator[tuple[Mine, dict[str, ScriptedPool], Bridge]]:
     """A site with a pool for each of two coins, both with work."""
     pools = {algorithm: pool_of(algorithm) for algorithm in BOTH}
@@ -79,7 +81,7 @@ async def market(
             "TICKETMINER_EFFORT": EFFORT,
             "TICKETMINER_PRICES": prices,
         }
-        mine = Mine(mining_app(folder, **{**settings, **config}))
+        mine = Mine(mining_app(folder, clock=clock, **{**settings, **config}))
         bridge = await stack.enter_async_context(bridge_of(mine))
         bridge.market.look = 0.02
         for name in (SCRYPT, SHA256D):
@@ -150,10 +152,11 @@ def test_a_job_that_ends_brings_no_next_one_of_a_coin_that_is_not_chosen_any_mor
 ) -> None:
     async def test() -> None:
         prices = Prices(LTC="1000", BTC="1")
-        config = {"TICKETMINER_UPSTREAM_JOB_LIFE": 25}
-        async with market(tmp_path, prices, **config) as (mine, _, _):
+        clock = Ahead()
+        async with market(tmp_path, prices, clock=clock, TICKETMINER_BRIDGE_LEASE=600) as (mine, _, _):
             await chosen(mine, SCRYPT)
             first, second = await mine.job(algorithms=BOTH), await mine.job(algorithms=BOTH)
+            clock.ahead += 280
             assert (await mine.share(first))["next"]["algorithm"] == "scrypt"
             prices.amounts = {"LTC": "1", "BTC": "1"}
             await chosen(mine, SHA256D)
@@ -192,6 +195,18 @@ def test_without_prices_any_coin_with_work_will_do(tmp_path: pathlib.Path) -> No
     async def test() -> None:
         async with market(tmp_path, None) as (mine, _, _):
             await mine.until(lambda: mine.site.templates.chosen() in (SCRYPT, SHA256D), "a choice")
+
+    run(test)
+
+
+def test_a_coin_without_a_price_is_warned_of_once(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        prices = Prices(LTC="1")
+        async with market(tmp_path, prices) as (mine, _, _):
+            await asked(mine, prices, 3)
+        assert caplog.text.count("has no price of BTC now") == 1
 
     run(test)
 

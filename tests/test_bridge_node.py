@@ -13,6 +13,8 @@ from litecoin import PASSWORD, USER, Litecoind
 from mines import COIN, Mine, bridge_of, coin, mining_app, run
 from parts import missing
 
+from flask_ticketminer.work.bridge.node import NodeTalk
+
 BLOCKS = 50
 MWEB_HEIGHT = 432
 
@@ -76,6 +78,42 @@ def test_the_node_takes_the_blocks_of_visitors_and_their_reward_is_in_its_wallet
             assert mine.balanced()
 
     run(test, 300)
+
+
+def test_the_bridge_says_which_node_gives_work_and_on_which_block(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "flask_ticketminer.work")
+
+    async def test() -> None:
+        async with node(tmp_path) as litecoind:
+            await asyncio.to_thread(litecoind, "generatetoaddress", 1, litecoind.address)
+            mine = mine_of(tmp_path, litecoind)
+            async with bridge_of(mine):
+                await mine.job()
+                await asyncio.to_thread(litecoind, "generatetoaddress", 1, litecoind.address)
+                await mine.until(lambda: "block 3" in caplog.text, "work on the next block")
+            assert f"connected to the node at {litecoind.url}; new work, on block 2." in caplog.text
+            assert caplog.text.count("connected to") == 1
+
+    run(test)
+
+
+def test_refreshes_on_a_quiet_chain_leave_the_node_its_threads(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        async with node(tmp_path) as litecoind:
+            await asyncio.to_thread(litecoind, "generatetoaddress", 1, litecoind.address)
+            mine = mine_of(tmp_path, litecoind)
+            async with bridge_of(mine) as bridge:
+                (talk,) = bridge.talks
+                assert isinstance(talk, NodeTalk)
+                talk._refresh = 0.05
+                await mine.until(lambda: len(talk._templates) == 8, "seven refreshes")
+                active = (await asyncio.to_thread(litecoind, "getrpcinfo"))["active_commands"]
+                assert sum(each["duration"] > 500_000 for each in active) == 1
+                await find_block(mine)
+
+    run(test)
 
 
 def test_a_block_that_nobody_answered_is_sent_again(tmp_path: pathlib.Path) -> None:

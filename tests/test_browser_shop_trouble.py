@@ -82,6 +82,17 @@ def test_a_site_that_stops_and_starts_again_loses_nothing(profile: Profile, demo
     assert (site.paid(), site.unspent()) == (2, 0)
 
 
+def test_a_site_without_work_is_told_from_one_that_does_not_answer(
+    profile: Profile, demo_shop_site: DemoSite
+) -> None:
+    site = demo_shop_site
+    site.fail("POST /ticketminer/job", 2, cause="no-work", wait=2)
+    widget = at(profile, site)
+    widget.agree()
+    widget.tab.see(prefix("notice.no-work"), WIDGET)
+    assert_bought(profile, widget)
+
+
 def test_a_miner_that_is_kept_out_leaves_the_page_as_it_was(
     profile: Profile, demo_shop_site: DemoSite
 ) -> None:

@@ -179,7 +179,15 @@ def test_config_shows_where_work_and_prices_come_from_and_no_secret_of_them(
 @pytest.mark.parametrize(
     ("config", "warning"),
     [
-        ({"TICKETMINER_COIN": "most-profitable"}, "COIN has no effect without TICKETMINER_PRICES"),
+        (
+            {"TICKETMINER_COIN": "most-profitable"},
+            "COIN is 'most-profitable', which needs TICKETMINER_PRICES",
+        ),
+        ({"TICKETMINER_COIN": None}, "none of TICKETMINER_COINS gets it"),
+        (
+            {"TICKETMINER_TIP_EVENTS": "/tip/{algorithm}", "TICKETMINER_COIN": None},
+            "TIP_EVENTS has no effect",
+        ),
         ({"TICKETMINER_TICKET_WORTH": "1e-9"}, "TICKET_WORTH has no effect without TICKETMINER_PRICES"),
         (
             {"TICKETMINER_TICKET_WORTH": "1e-9", "TICKETMINER_COIN": None},
@@ -189,6 +197,33 @@ def test_config_shows_where_work_and_prices_come_from_and_no_secret_of_them(
 )
 def test_config_warns_of_markets_without_prices(config: dict[str, t.Any], warning: str) -> None:
     assert warning in run(upstream_site(**config), "config").output
+
+
+def test_config_says_what_visitors_compute() -> None:
+    output = run(upstream_site(TICKETMINER_COIN="most-profitable"), "config").output
+    assert (
+        "Visitors compute scrypt for litecoin or scrypt for own-node, as long as flask ticketminer bridge"
+        in output
+    )
+    assert "the site itself checks it" in run(upstream_site(TICKETMINER_COIN=None), "config").output
+
+
+def test_settings_that_come_too_late_are_named() -> None:
+    app = bare(TICKETMINER_FUNDS={})
+    TicketMiner(app)
+    app.config["TICKETMINER_COINS"] = {"litecoin": {}}
+    warned = run(app, "config").output
+    assert "Warning: TICKETMINER_COINS changed after TicketMiner(app)" in warned
+    assert "before TicketMiner(app)" in run(app, "bridge").output
+
+
+def test_a_site_whose_settings_come_too_late_says_so_in_its_log(caplog: pytest.LogCaptureFixture) -> None:
+    app = bare()
+    TicketMiner(app)
+    app.config["TICKETMINER_FUNDS"] = {"articles": {}}
+    app.testing = False
+    app.test_client().get("/")
+    assert "TICKETMINER_FUNDS changed after TicketMiner(app)" in caplog.text
 
 
 def test_config_knows_every_setting() -> None:

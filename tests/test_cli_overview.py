@@ -6,8 +6,9 @@ import json
 import pathlib
 import typing as t
 
+import pytest
 from click.testing import Result
-from mines import COIN, Mine, mining, mining_app, run
+from mines import COIN, Mine, coin, mining, mining_app, pool_url, run
 from scripted_pool import Refusal, Talk
 from sqlalchemy import update
 from test_bridge_pool import easy_pool
@@ -29,13 +30,14 @@ async def seen(mine: Mine) -> dict[str, t.Any]:
 
 def test_a_coin_with_work_is_shown_with_its_bridge_and_its_outbox(tmp_path: pathlib.Path) -> None:
     async def test() -> None:
-        async with mining(tmp_path, easy_pool()) as mine:
+        async with mining(tmp_path, pool := easy_pool()) as mine:
             await mine.share(await mine.job())
             await mine.settled(accepted=1)
-            coin = await seen(mine)
-            assert (coin["coin"], coin["state"], coin["detail"]) == (COIN, "working", "")
-            assert coin["holder"]
-            assert coin["outbox"] == {
+            shown = await seen(mine)
+            assert (shown["coin"], shown["state"]) == (COIN, "working")
+            assert shown["detail"] == f"Work comes from stratum+tcp://127.0.0.1:{pool.port}."
+            assert shown["holder"]
+            assert shown["outbox"] == {
                 "pending": 0,
                 "sending": 0,
                 "accepted": 1,
@@ -46,7 +48,7 @@ def test_a_coin_with_work_is_shown_with_its_bridge_and_its_outbox(tmp_path: path
             }
             result = await command(mine, "upstream")
             assert result.exit_code == 0
-            assert f"Visitors are asked for {COIN}" in result.output
+            assert f"Visitors are asked to compute for {COIN}." in result.output
 
     run(test)
 
@@ -64,6 +66,7 @@ def test_why_a_pool_does_not_work_is_shown(tmp_path: pathlib.Path) -> None:
             result = await command(mine, "upstream")
             assert result.exit_code == 1
             assert f"{COIN}: stratum+tcp://127.0.0.1:{pool.port}: The pool refuses" in result.output
+            assert "flask ticketminer pool test says more" in result.output
 
     run(test)
 
@@ -90,7 +93,8 @@ def test_a_bridge_that_died_is_none_once_its_lease_is_over(tmp_path: pathlib.Pat
             row = mine.tables.upstream
             dead = update(row).values(lease_until=1)
             mine.site.database.transaction(lambda connection: connection.execute(dead) and None)
-            assert (await seen(mine))["state"] == "no bridge"
+            shown = await seen(mine)
+            assert (shown["state"], "without giving its lease back" in shown["detail"]) == ("no bridge", True)
 
     run(test)
 
@@ -104,10 +108,30 @@ def test_a_site_that_never_had_a_bridge_is_shown(tmp_path: pathlib.Path) -> None
             "pools": ["stratum+tcp://a@127.0.0.1:9"],
         }
         mine = Mine(mining_app(tmp_path, TICKETMINER_COINS={COIN: entry}))
-        coin = await seen(mine)
-        assert (coin["state"], coin["since"], coin["holder"]) == ("no bridge", None, "")
+        shown = await seen(mine)
+        assert (shown["state"], shown["since"], shown["holder"]) == ("no bridge", None, "")
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (COIN, f"asked to compute for {COIN}."),
+        ("most-profitable", f"asked to compute for {COIN}."),
+        (None, "TICKETMINER_COIN is None: visitors' work is local"),
+    ],
+)
+def test_what_visitors_compute_for_is_said(tmp_path: pathlib.Path, asked: str | None, words: str) -> None:
+    entry = coin(pools=[pool_url(9)])
+    app = mining_app(tmp_path, TICKETMINER_COINS={COIN: entry}, TICKETMINER_COIN=asked)
+    assert words in app.test_cli_runner().invoke(group, ["upstream"]).output
+
+
+def test_as_long_as_no_coin_is_chosen_that_is_said(tmp_path: pathlib.Path) -> None:
+    coins = {name: coin(pools=[pool_url(9)]) for name in (COIN, "other")}
+    app = mining_app(tmp_path, TICKETMINER_COINS=coins, TICKETMINER_COIN="most-profitable")
+    assert "No coin is chosen yet" in app.test_cli_runner().invoke(group, ["upstream"]).output
 
 
 def test_the_time_of_a_state_is_that_of_its_beginning(tmp_path: pathlib.Path) -> None:

@@ -158,7 +158,8 @@ def test_what_is_no_pool(given: object) -> None:
         ({"block_time": True}, "1 to 86400"),
         ({"dialect": "nicehash"}, "the dialect of scrypt is 'bitcoin'"),
         ({"epoch_length": 30_000}, "for ethash"),
-        ({"pool": []}, "keys among symbol"),
+        ({"pool": []}, r"keys among symbol.*did you mean pools\?$"),
+        ({"zebra": []}, r"keys among symbol.*epoch_length\.$"),
     ],
 )
 def test_what_a_coin_cannot_be(changes: dict[str, t.Any], sentence: str) -> None:

@@ -137,6 +137,11 @@ def test_a_misspelt_setting_is_found(make_app: Callable[..., Flask]) -> None:
         make_app(TICKETMINER_EPOCHDAYS=3)
 
 
+def test_the_setting_that_was_meant_is_named(make_app: Callable[..., Flask]) -> None:
+    with pytest.raises(ConfigurationError, match=r"Did you mean TICKETMINER_COINS\?"):
+        make_app(TICKETMINER_COIN_S={})
+
+
 def test_defaults_are_written_back(make_app: Callable[..., Flask]) -> None:
     assert make_app().config["TICKETMINER_EPOCH_DAYS"] == 7
 

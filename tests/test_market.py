@@ -321,7 +321,7 @@ def test_an_easy_pool_is_warned_of_with_the_remedy() -> None:
     assert sentence is not None
     assert "counts a share as 1,024 hashes, but visitors compute 32,768" in sentence
     assert "97 % of their work" in sentence
-    assert "at least 0.499992371" in sentence
+    assert "a difficulty of at least 0.5:" in sentence
 
 
 def test_a_share_exactly_as_hard_as_a_ticket_is_fine() -> None:

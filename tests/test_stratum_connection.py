@@ -389,7 +389,10 @@ def test_where_nobody_listens_the_address_is_named() -> None:
     async def test() -> None:
         async with ScriptedPool() as pool:
             port = pool.port
-        with pytest.raises(Disconnected, match=rf"stratum\+tcp://127.0.0.1:{port} cannot be reached"):
+        with pytest.raises(
+            Disconnected,
+            match=rf"stratum\+tcp://127.0.0.1:{port} cannot be reached: nothing listens there\. Check its address",
+        ):
             await Connection.open(
                 Endpoint("127.0.0.1", port), BitcoinDialect("scrypt", WORKER, "test/1"), patience=SHORT
             )

@@ -30,7 +30,8 @@ def chosen_coins(site: Site, names: tuple[str, ...]) -> list[Coin]:
     coins = site.settings.coins
     if not coins:
         raise ConfigurationError(
-            "This site's work is local, so there is no pool and no node. Name one in TICKETMINER_COINS."
+            "This site's work is local, so there is no pool and no node. Name one in TICKETMINER_COINS, before "
+            "TicketMiner(app) or init_app(app) reads the settings."
         )
     unknown = sorted(set(names) - set(coins))
     if unknown:

@@ -12,7 +12,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import URL, make_url
 
 from flask_ticketminer.cli.group import json_option, print_json, print_table
-from flask_ticketminer.config import PREFIX, Settings, uncompiled
+from flask_ticketminer.config import PREFIX, Settings, late_settings, uncompiled
 from flask_ticketminer.forsale import Gate, Price
 from flask_ticketminer.naming import foreign_name
 from flask_ticketminer.paywall import describe_duration
@@ -39,6 +39,7 @@ def config_command(as_json: bool) -> None:
     for name, value in settings.items():
         click.echo(f"{name} = {value!r}")
     click.echo(f"\nThe tickets' database is {database}.")
+    click.echo(_work(site.settings))
     for warning in warnings:
         click.echo(f"Warning: {warning}")
 
@@ -96,6 +97,14 @@ def _settings(site: Site) -> dict[str, t.Any]:
     return values
 
 
+def _work(settings: Settings) -> str:
+    """Say what visitors compute, which takes several settings together."""
+    offered = [f"{coin.algorithm} for {coin.name}" for coin in settings.offered_coins]
+    if offered:
+        return f"Visitors compute {' or '.join(offered)}, as long as flask ticketminer bridge runs beside the web server."
+    return f"Visitors compute {settings.algorithm}; the site itself checks it, and it goes nowhere else."
+
+
 def _source(prices: PriceSource | None) -> str | None:
     """Return what prices come from, without keys that may stand in its address or headers."""
     if isinstance(prices, FixedPrices | JsonPrices):
@@ -123,12 +132,16 @@ def _doubts(app: Flask, site: Site) -> t.Iterator[str]:
             f"the site is called 'localhost', and tickets carry that name: set {PREFIX}SITE_NAME (or SERVER_NAME) before the "
             "first ticket is issued."
         )
-    for doubt in (foreign_name(app, site.settings), uncompiled(site.settings)):
+    for doubt in (
+        late_settings(app, site.given),
+        foreign_name(app, site.settings),
+        uncompiled(site.settings),
+    ):
         if doubt is not None:
             yield doubt
     if not app.config.get("SECRET_KEY"):
         yield "SECRET_KEY is not set, so nothing can be signed."
-    yield from _market_doubts(site.settings)
+    yield from upstream_doubts(site.settings)
     for name in weak_secrets(app, site.settings):
         yield f"{name} is short or a well-known default; production refuses it. Use at least 16 random characters."
     if site.database.is_memory:
@@ -139,16 +152,23 @@ def _doubts(app: Flask, site: Site) -> t.Iterator[str]:
         yield f"{PREFIX}ALLOW_HTTP is on: whoever reads the network can take tickets."
 
 
-def _market_doubts(settings: Settings) -> t.Iterator[str]:
-    if settings.offered_coins and settings.prices is None:
-        for name, wish in (
-            ("COIN", settings.coin == MOST_PROFITABLE),
-            ("TICKET_WORTH", settings.ticket_worth),
-        ):
-            if wish:
-                yield f"{PREFIX}{name} has no effect without {PREFIX}PRICES."
-    if settings.ticket_worth is not None and not settings.offered_coins:
+def upstream_doubts(settings: Settings) -> t.Iterator[str]:
+    """Yield what of the settings of coins and their market does nothing, or not what it seems to."""
+    offered = settings.offered_coins
+    if settings.coins and settings.coin is None:
+        yield f"{PREFIX}COIN is None: visitors' work is local, and none of {PREFIX}COINS gets it."
+    if offered and settings.prices is None:
+        if settings.coin == MOST_PROFITABLE:
+            yield (
+                f"{PREFIX}COIN is {MOST_PROFITABLE!r}, which needs {PREFIX}PRICES: without them visitors compute for the first coin "
+                "that has work."
+            )
+        if settings.ticket_worth is not None:
+            yield f"{PREFIX}TICKET_WORTH has no effect without {PREFIX}PRICES."
+    if settings.ticket_worth is not None and not offered:
         yield f"{PREFIX}TICKET_WORTH has no effect on local work, which has no worth: name a coin in {PREFIX}COIN."
+    if settings.tip_events is not None and not offered:
+        yield f"{PREFIX}TIP_EVENTS has no effect on local work: name a coin in {PREFIX}COIN."
 
 
 def _routes(site: Site) -> t.Iterator[dict[str, t.Any]]:

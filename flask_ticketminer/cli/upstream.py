@@ -12,7 +12,6 @@ from flask_ticketminer.cli.group import json_option, print_json, print_table
 from flask_ticketminer.site import current_site
 from flask_ticketminer.tables import FATES
 from flask_ticketminer.wording import plural
-from flask_ticketminer.work.coins import MOST_PROFITABLE
 from flask_ticketminer.work.outbox import PENDING, SENDING
 from flask_ticketminer.work.overview import Bridged, overview
 
@@ -29,11 +28,12 @@ def upstream_command(names: tuple[str, ...], as_json: bool) -> None:
     site = current_site()
     coins = chosen_coins(site, names)
     seen, choice = overview(site.database, site.clock.now(), [coin.name for coin in coins])
-    asked_for = choice if site.settings.coin == MOST_PROFITABLE else site.settings.coin
+    offered = site.settings.offered_coins
+    asked_for = offered[0].name if len(offered) == 1 else choice
     if as_json:
         print_json({"asked_for": asked_for, "coins": [_members(each) for each in seen]})
     else:
-        _print(seen, asked_for)
+        _print(seen, asked_for, len(offered))
     if not all(each.works for each in seen):
         raise click.exceptions.Exit(1)
 
@@ -50,7 +50,7 @@ def _members(seen: Bridged) -> dict[str, t.Any]:
     }
 
 
-def _print(seen: t.Sequence[Bridged], asked_for: str | None) -> None:
+def _print(seen: t.Sequence[Bridged], asked_for: str | None, offered: int) -> None:
     rows = [
         (
             each.coin,
@@ -67,14 +67,19 @@ def _print(seen: t.Sequence[Bridged], asked_for: str | None) -> None:
     for each in seen:
         if each.detail:
             click.echo(f"{each.coin}: {each.detail}")
+    if any(each.holder and not each.works for each in seen):
+        click.echo("flask ticketminer pool test says more about a pool or node that gives no work.")
     if not any(each.holder for each in seen):
         click.echo(
             "No bridge runs: start flask ticketminer bridge, and keep it running beside the web server."
         )
     if asked_for:
-        click.echo(f"Visitors are asked for {asked_for}, as far as they compute it.")
+        others = ", those who cannot for another coin" if offered > 1 else ""
+        click.echo(f"Visitors are asked to compute for {asked_for}{others}.")
+    elif offered:
+        click.echo("No coin is chosen yet: a bridge does that as soon as one has work.")
     else:
-        click.echo("Nothing is chosen for visitors to compute.")
+        click.echo("TICKETMINER_COIN is None: visitors' work is local, and none of these coins gets it.")
 
 
 def _age(seconds: int) -> str:

@@ -10,6 +10,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 from decimal import Decimal
+from difflib import get_close_matches
 from urllib.parse import unquote
 
 from flask_ticketminer.work.stratum.connection import Endpoint
@@ -122,12 +123,15 @@ class _Reader:
                 f"A coin's name is 1 to 32 lower-case letters, digits and '-', and not '{MOST_PROFITABLE}'."
             )
         self.name = name
-        if not isinstance(entry, dict) or not all(key in _MEMBERS for key in entry):
-            raise self.wrong(f"a coin is a dictionary with keys among {', '.join(_MEMBERS)}")
+        unknown = [str(key) for key in entry if key not in _MEMBERS] if isinstance(entry, dict) else []
+        if unknown or not isinstance(entry, dict):
+            near = [*dict.fromkeys(name for key in unknown for name in get_close_matches(key, _MEMBERS, 1))]
+            meant = f"; did you mean {', '.join(near)}?" if near else ""
+            raise self.wrong(f"a coin is a dictionary with keys among {', '.join(_MEMBERS)}{meant}")
         self.entry: dict[str, t.Any] = entry
 
     def wrong(self, sentence: str) -> ValueError:
-        return ValueError(f"Coin {self.name}: {sentence}.")
+        return ValueError(f"Coin {self.name}: {sentence}{'' if sentence.endswith('?') else '.'}")
 
     def coin(self) -> Coin:
         algorithm = self.algorithm()

@@ -13,7 +13,7 @@ import math
 import typing as t
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
 
 from flask_ticketminer.work.coins import Coin
@@ -29,6 +29,8 @@ EFFORT_RANGE = 16
 MAX_OUTPUTS = 10_000
 
 _MAX_REWARD = 1 << 63
+_ROUNDED = Context(prec=5, rounding=ROUND_CEILING)
+"""How difficulties are written for people: never below what they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ def share_warning(coin: Coin, pool_target: int, effort: int) -> str | None:
     return (
         f"{coin.name}: the pool counts a share as {hashes:,} hashes, but visitors compute {effort:,} for each that they submit: "
         f"{math.ceil(lost)} % of their work earns nothing there. Ask the pool for a difficulty of at least "
-        f"{suggested_difficulty(coin, effort).normalize():f}: by another port, by the password (often 'd=…') or on its web page."
+        f"{_ROUNDED.plus(suggested_difficulty(coin, effort)).normalize():f}: by another port, by the password (often 'd=…') or on its web page."
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from flask_ticketminer.database import Database
 from flask_ticketminer.work.templates import CHOICE
-from flask_ticketminer.work.upstreams import CONNECTING, WORKING
+from flask_ticketminer.work.upstreams import CONNECTING, WAITING, WORKING
 
 NO_BRIDGE = "no bridge"
 """The state of a coin that no bridge talks for; the others are those of :mod:`flask_ticketminer.work.upstreams`."""
@@ -22,7 +22,7 @@ class Bridged:
 
     :ivar holder: the bridge that has the lease; empty: none.
     :ivar since: seconds that it has been in this state; None: it never was in any.
-    :ivar detail: what is wrong, in the bridge's words.
+    :ivar detail: where work comes from, or what is wrong, in the bridge's words.
     :ivar template_age: seconds since the work of the moment came; None: there is none.
     :ivar outbox: rows by state, those of fates as far as they are kept.
     """
@@ -75,4 +75,6 @@ def _bridged(name: str, row: t.Any, now: int, outbox: Mapping[str, int]) -> Brid
     if state == WORKING and age is None:
         state = CONNECTING
     holder = row.holder if held else ""
-    return Bridged(name, state, holder, max(0, now - row.changed), row.detail, age, outbox)
+    died = state == NO_BRIDGE and row.state != WAITING
+    detail = "The bridge has ended without giving its lease back." if died else row.detail
+    return Bridged(name, state, holder, max(0, now - row.changed), detail, age, outbox)

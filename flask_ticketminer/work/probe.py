@@ -154,11 +154,9 @@ async def look_at_node(coin: Coin, seconds: float) -> Sight:
         except Refused as refused:
             advice = _STARTING.get(refused.code, "")
             return dataclasses.replace(sight, reached=True, trouble=f"{refused} {advice}".rstrip())
-        except Disconnected as error:
-            trouble = f"{error}. Check its address and port, and that it has server=1 in its configuration."
-            return dataclasses.replace(sight, trouble=trouble)
         except UpstreamError as error:
-            return dataclasses.replace(sight, reached=True, trouble=str(error))
+            reached = sight.reached or not isinstance(error, Disconnected)
+            return dataclasses.replace(sight, reached=reached, trouble=str(error))
     return dataclasses.replace(sight, job=template.job, height=template.height)
 
 

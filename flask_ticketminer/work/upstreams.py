@@ -158,9 +158,10 @@ class Upstream:
         )
         self._state = state
 
-    def publish(self, template: Template, *, body: bytes | None = None) -> None:
+    def publish(self, template: Template, *, source: str = "", body: bytes | None = None) -> None:
         """Let jobs be cut from `template`. Templates of this coin with another tip are void from now on.
 
+        :param source: where it came from, for people.
         :param body: what a block needs beside its header and coinbase.
         :raises LeaseLost: the lease is not ours any more; nothing was published.
         """
@@ -179,7 +180,8 @@ class Upstream:
 
         def work(connection: Connection) -> None:
             first = self._following(connection, template)
-            news = {"template_id": template.template_id, "detail": "", **self._news(WORKING)}
+            detail = f"Work comes from {source}."[:_MAX_DETAIL] if source else ""
+            news = {"template_id": template.template_id, "detail": detail, **self._news(WORKING)}
             self._change(connection, **news)
             self._void(connection, now, self._templates.c.tip_id != template.tip)
             document = job_to_bytes(template.job, epoch_length=template.epoch_length, first=first)

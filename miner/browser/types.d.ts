@@ -170,6 +170,7 @@ export type NoticeCode =
   | "clock-wrong" // this device's clock differs from the site's by more than five minutes
   | "storage-temporary" // the browser may delete the wallet when it is short of space
   | "site-restarted" // the site did not answer; trying again (values.seconds)
+  | "no-work" // the site's pool or node gives none at the moment; asking again (values.seconds)
   | "job-stale" // the site has called the last job stale and a new one was fetched
   | "upstream-moved" // the job, or a share that was paid all the same, was of what upstream had asked for before
   | "words-unseen" // there is something to lose and the words were never shown

@@ -221,7 +221,7 @@ export class SiteWork {
 
   #answered() {
     this.#failures = this.#retryAt = 0;
-    if (this.notice?.code === "site-restarted") this.notice = null;
+    if (this.notice?.code === "site-restarted" || this.notice?.code === "no-work") this.notice = null;
     if (this.#held && this.job) this.options.engine.search(this.job);
     this.#held = false;
   }
@@ -235,7 +235,8 @@ export class SiteWork {
     const backoff = Math.min(MAX_BACKOFF, 1000 * 2 ** (this.#failures - 1)) * (0.75 + Math.random() / 2);
     const wait = Math.max(backoff, 1000 * (error instanceof SiteRefused ? error.retryAfter ?? 0 : 0));
     this.#retryAt = performance.now() + wait;
-    this.notice = { code: "site-restarted", values: { seconds: Math.ceil(wait / 1000) } };
+    const code = error instanceof SiteRefused && error.cause === "no-work" ? "no-work" : "site-restarted";
+    this.notice = { code, values: { seconds: Math.ceil(wait / 1000) } };
     if (this.#failures > 1 || !this.job) {
       // What cannot be sent may expire: do not heat the room for it.
       this.#held = this.job !== null;

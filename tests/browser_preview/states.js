@@ -97,6 +97,7 @@ export const STATES = {
   "clock-wrong": noticed("clock-wrong", { seconds: 5400 }),
   "storage-temporary": noticed("storage-temporary", {}, { persisted: false }),
   "site-restarted": noticed("site-restarted", { seconds: 8 }),
+  "no-work": noticed("no-work", { seconds: 5 }),
   "job-stale": noticed("job-stale"),
   "upstream-moved": noticed("upstream-moved"),
   "words-unseen": noticed("words-unseen"),

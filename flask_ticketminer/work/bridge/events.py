@@ -107,7 +107,7 @@ class Tips:
 class Events:
     """Serves the stream.
 
-    :param address: host and port.
+    :ivar address: host and port.
     :param most: listeners at one time.
     """
 
@@ -121,7 +121,7 @@ class Events:
         patience: float = _PATIENCE,
     ) -> None:
         self._tips = tips
-        self._address = address
+        self.address = address
         self._most = most
         self._heartbeat = heartbeat
         self._patience = patience
@@ -140,7 +140,7 @@ class Events:
 
         :raises ConfigurationError: it cannot be listened at.
         """
-        host, port = self._address
+        host, port = self.address
         try:
             family, *_, found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
             self._socket = socket.create_server(found[:2], family=family, backlog=_BACKLOG)

@@ -41,6 +41,7 @@ class Market:
         self._templates = templates
         self._lease = Upstream(database, clock, CHOICE, holder=holder, seconds=settings.bridge_lease)
         self._prices: dict[str, Decimal] = {}
+        self._unpriced: set[str] = set()
         self._efforts: dict[str, int] = {}
         self._chosen: str | None = None
         self.look = min(LOOK, settings.bridge_lease / 3)
@@ -84,6 +85,14 @@ class Market:
         while True:
             found = await current_prices(source, symbols)
             self._prices = {symbol: price.amount for symbol, price in found.items()}
+            unpriced = symbols - found.keys()
+            if unpriced - self._unpriced:
+                log.warning(
+                    "TICKETMINER_PRICES has no price of %s now: its coin is not compared with others, and its tickets take the "
+                    "hashes of TICKETMINER_EFFORT.",
+                    ", ".join(sorted(unpriced)),
+                )
+            self._unpriced = unpriced
             asked.set()
             await asyncio.sleep(self.look)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
@@ -45,13 +46,22 @@ class NodeTalk(Talk):
 
     repeatable = True
 
-    def __init__(self, coin: Coin, parts: Parts, *, look_for_blocks: float = _LOOK_FOR_BLOCKS) -> None:
+    def __init__(
+        self,
+        coin: Coin,
+        parts: Parts,
+        *,
+        look_for_blocks: float = _LOOK_FOR_BLOCKS,
+        refresh: float = _REFRESH,
+    ) -> None:
         super().__init__(coin, parts)
         self._blocks = Blocks(parts.database, parts.clock, coin.name)
         self._look_for_blocks = look_for_blocks
+        self._refresh = refresh
         self._client: NodeClient | None = None
         self._templates: dict[bytes, BlockTemplate] = {}
         self._tip = ""
+        self._polled = 0.0
 
     async def talk(self) -> None:
         async with NodeClient(t.cast(str, self.coin.node)) as client, asyncio.TaskGroup() as tasks:
@@ -91,29 +101,38 @@ class NodeTalk(Talk):
         """Publish templates for as long as the node gives them."""
         retry = _RETRY
         while True:
+            poll: asyncio.Task[t.Any] | None = None
             try:
                 script = await output_script(client, self.coin)
-                long_poll_id = None
                 while True:
-                    long_poll_id = await self._next(client, script, long_poll_id)
+                    poll = await self._next(client, script, poll)
                     retry = _RETRY
             except UpstreamError as error:
                 log.warning("%s: %s", self.coin.name, error)
-                reason = str(error)
+                reason, self._tip = str(error), ""
                 await self.store(self.upstream.void)
                 await self.store(lambda: self.upstream.tell(CONNECTING, reason))  # noqa: B023 - awaited at once
+            finally:
+                if poll is not None:
+                    poll.cancel()
+                    await asyncio.gather(poll, return_exceptions=True)
             await asyncio.sleep(retry)
             retry = min(_MOST_RETRY, 2 * retry)
 
-    async def _next(self, client: NodeClient, script: bytes, long_poll_id: str | None) -> str | None:
-        """Publish the next template; return what to wait with for the one after it."""
-        found, began = None, time.monotonic()
-        if long_poll_id is not None:
-            try:
-                async with asyncio.timeout(_REFRESH):
-                    found = await client.template(self.coin.rules, long_poll_id)
-            except TimeoutError:
-                found = None
+    async def _next(
+        self, client: NodeClient, script: bytes, poll: asyncio.Task[t.Any] | None
+    ) -> asyncio.Task[t.Any] | None:
+        """Publish the next template; return the long poll for the one after it.
+
+        A node keeps one of its few threads (``rpcthreads``, 4) for a long poll until there is news, also when nobody waits for it
+        any more. So a refresh leaves the one there is open: on a quiet chain others would use all of them up.
+        """
+        found = None
+        if poll is not None:
+            await asyncio.wait({poll}, timeout=self._refresh)
+            if poll.done():
+                with contextlib.suppress(Disconnected):  # whether the node is there, the next call shows
+                    found = poll.result()
         if found is None:
             found = await client.template(self.coin.rules)
         template_id = new_template_id()
@@ -125,13 +144,25 @@ class NodeTalk(Talk):
         effort = self.effort(template.job)
         await self.publish(
             Template(template_id, self.coin.name, SESSION, self.coin.algorithm, tip, effort, template.job),
+            source=f"the node at {client.address}",
             body=body_to_bytes(template),
         )
+        moved = tip != self._tip
+        if moved:
+            connected = "" if self._tip else f"connected to the node at {client.address}; "
+            log.info("%s: %snew work, on block %d.", self.coin.name, connected, template.height)
+            self._tip = tip
         # A long poll that ends at once without news would fill the database with templates.
-        idle = long_poll_id is not None and tip == self._tip and time.monotonic() - began < _POLL
-        self._tip = tip
+        idle = poll is not None and poll.done() and not moved and time.monotonic() - self._polled < _POLL
         await asyncio.sleep(_POLL if idle or template.long_poll_id is None else _LEAST)
-        return template.long_poll_id
+        if poll is not None and not poll.done():
+            if not moved:
+                return poll
+            poll.cancel()  # it has not noticed: its connection is lost
+        if template.long_poll_id is None:
+            return None
+        self._polled = time.monotonic()
+        return asyncio.create_task(client.template(self.coin.rules, template.long_poll_id))
 
     async def _template(self, template_id: bytes) -> BlockTemplate | None:
         template = self._templates.get(template_id)

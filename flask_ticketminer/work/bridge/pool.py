@@ -111,7 +111,7 @@ class PoolTalk(Talk):
     async def _session(self, connection: Connection) -> None:
         self._jobs.clear()
         self._connection, self._warned = connection, False
-        log.info("%s: connected; waiting for work.", self.coin.name)
+        log.info("%s: connected to %s; waiting for work.", self.coin.name, connection.where)
         forwarding = asyncio.create_task(self.forward(connection.session, lambda: self._is_on(connection)))
         stop = asyncio.create_task(self.stopping.wait())
         templates = asyncio.create_task(self._templates(connection))
@@ -163,9 +163,10 @@ class PoolTalk(Talk):
                     effort,
                     job,
                     self.coin.epoch_length,
-                )
+                ),
+                source=connection.where,
             )
-            log.info("%s: new work%s.", self.coin.name, "; what was before is void" if clean else "")
+            log.info("%s: new work%s.", self.coin.name, "; jobs of the work before are void" if clean else "")
             await asyncio.sleep(_CLEAN_PAUSE if clean else _PAUSE)
 
     async def _prepare(self, job: EthashJob, host: str) -> None:

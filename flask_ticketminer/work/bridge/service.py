@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -17,6 +18,8 @@ from flask_ticketminer.work.bridge.talk import Parts, Talk, first
 from flask_ticketminer.work.coins import Coin
 from flask_ticketminer.work.source import UpstreamSource
 from flask_ticketminer.work.templates import Templates
+
+log = logging.getLogger(__name__)
 
 
 class Bridge:
@@ -49,6 +52,7 @@ class Bridge:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
         await self.run()
+        log.info("The bridge was stopped.")
 
     async def run(self) -> None:
         """Talk until :meth:`stop`.
@@ -58,6 +62,7 @@ class Bridge:
         """
         if self.events is not None:
             self.events.open()
+            log.info("The event stream is served at %s, port %d.", *self.events.address)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.market.run())

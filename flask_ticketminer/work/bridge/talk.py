@@ -127,9 +127,9 @@ class Talk(abc.ABC):
             )
         return effort
 
-    async def publish(self, template: Template, *, body: bytes | None = None) -> None:
-        """Let jobs be cut from `template`."""
-        await self.store(lambda: self.upstream.publish(template, body=body))
+    async def publish(self, template: Template, *, source: str, body: bytes | None = None) -> None:
+        """Let jobs be cut from `template`, which came from `source`."""
+        await self.store(lambda: self.upstream.publish(template, source=source, body=body))
 
     async def forward(self, session: str, goes_on: Callable[[], bool]) -> None:
         """Send the shares of `session` for as long as it `goes_on`, and write down what becomes of them."""
@@ -201,7 +201,7 @@ class Talk(abc.ABC):
         told, self._rival = self._rival, holder
         if holder is not None:
             if holder != told:
-                log.info("%s: %s talks to the upstream; waiting.", self.coin.name, holder)
+                log.info("%s: another bridge, %s, talks to the upstream; waiting.", self.coin.name, holder)
             await self.pause(min(1.0, self.parts.lease / 2))
             return False
         fence = self.upstream.fence

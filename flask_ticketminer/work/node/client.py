@@ -13,8 +13,8 @@ from flask_ticketminer.work.stratum.messages import printable, read_json
 
 MAX_ANSWER = 64 << 20
 """Bytes; a template carries whole transactions as hex."""
-ANSWER, LONG_POLL = 60.0, 600.0
-"""Seconds to wait for an answer, and for one that the node gives when there is news."""
+ANSWER, LONG_POLL = 60.0, 86400.0
+"""Seconds to wait for an answer, and for one that the node gives when there is news: on a quiet chain that takes its time."""
 _TAKEN = ("duplicate", "duplicate-inconclusive", "inconclusive")
 """Answers to a block that is stored: BIP 22 calls one inconclusive that was not tried as the chain's tip."""
 
@@ -65,8 +65,11 @@ class NodeClient:
                             f"The node's answer to {method} is larger than {self._max_answer} bytes."
                         )
         except (httpx.HTTPError, TimeoutError) as error:
-            reason = printable(error) or type(error).__name__
-            raise Disconnected(f"The node at {self.address} does not answer: {reason}") from error
+            reason = printable(error).rstrip(".") or type(error).__name__
+            raise Disconnected(
+                f"The node at {self.address} does not answer: {reason}. Check that it runs with server=1, "
+                "and its address and port."
+            ) from error
         if status in (401, 403):
             raise Refused(
                 f"The node at {self.address} refuses the user or the password, or this address (rpcallowip)."
@@ -108,4 +111,4 @@ def _refusal(method: str, error: object) -> Refused:
     code = members.get("code")
     if isinstance(code, bool) or not isinstance(code, int) or not -(1 << 31) <= code < 1 << 31:
         code = 20
-    return Refused(f"The node refuses {method}: {printable(members.get('message', ''))}", code)
+    return Refused(f"The node refuses {method}: {printable(members.get('message', '')).rstrip('.')}.", code)

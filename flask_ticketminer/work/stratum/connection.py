@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
+import re
 import secrets
 import socket
 import ssl
@@ -65,6 +67,7 @@ class Reconnect(Disconnected):
 class Connection:
     """A session with a pool. :meth:`run` reads until it ends; meanwhile :meth:`next_job` and :meth:`submit` are awaited beside it.
 
+    :ivar where: the pool's address for people, without user and password.
     :ivar session: tells this session from all others; shares of an ended session are stale.
     :ivar host: where the pool is, as it was configured.
     """
@@ -75,9 +78,11 @@ class Connection:
         writer: asyncio.StreamWriter,
         dialect: Dialect,
         *,
+        where: str,
         patience: Patience,
         host: str = "",
     ) -> None:
+        self.where = where
         self.session = secrets.token_hex(8)
         self.host = host
         self.dialect = dialect
@@ -109,7 +114,7 @@ class Connection:
             raise Disconnected(
                 f"{endpoint} cannot be reached: {_why(error)}. Check its address and port."
             ) from error
-        return cls(reader, writer, dialect, patience=patience, host=endpoint.host)
+        return cls(reader, writer, dialect, where=str(endpoint), patience=patience, host=endpoint.host)
 
     async def run(self) -> t.NoReturn:
         """Open the session and read until it ends.
@@ -218,7 +223,7 @@ class Connection:
             self.hang_up("The pool does not read what it is sent.", Mute)
             raise Disconnected("The pool does not read what it is sent.") from error
         except OSError as error:
-            raise Disconnected(f"The pool hung up: {printable(error)}") from error
+            raise Disconnected("The pool hung up.") from error
 
     async def _read(self) -> None:
         while True:
@@ -290,7 +295,9 @@ class Connection:
 
 def _why(error: Exception) -> str:
     """Return why nobody was reached, for people."""
-    if isinstance(error, ConnectionRefusedError):
+    # Where a name has several addresses, asyncio puts several errors into the text of one without a number.
+    numbers = set(re.findall(r"\[Errno ([0-9]+)\]", str(error)))
+    if numbers == {str(errno.ECONNREFUSED)}:
         return "nothing listens there"
     if isinstance(error, socket.gaierror):
         return f"its name is not found ({error.strerror})"
