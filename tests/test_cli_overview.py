@@ -149,6 +149,22 @@ def test_the_time_of_a_state_is_that_of_its_beginning(tmp_path: pathlib.Path) ->
     run(test)
 
 
+def test_a_pool_that_asks_for_a_pause_is_one_that_is_waited_for_from_then_on(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        pool = easy_pool()
+        async with mining(tmp_path, pool) as mine:
+            await mine.job()
+            row = mine.tables.upstream
+            early = update(row).where(row.c.coin == COIN).values(changed=row.c.changed - 3600)
+            mine.site.database.transaction(lambda connection: connection.execute(early) and None)
+            await pool.talk.say("client.reconnect", "", pool.port, 600)
+            await mine.until(lambda: mine.site.templates.current(COIN) is None, "the end of the work")
+            shown = await seen(mine)
+            assert (shown["state"], shown["detail"], shown["since"] < 3600) == ("connecting", "", True)
+
+    run(test)
+
+
 def test_the_two_accounts_are_printed_apart(tmp_path: pathlib.Path) -> None:
     async def test() -> None:
         async with mining(tmp_path, easy_pool()) as mine:

@@ -193,16 +193,17 @@ class Upstream:
         self._state = WORKING
 
     def void(self) -> None:
-        """Upstream is gone: nothing of it is worth anything now.
+        """Upstream is gone: nothing of it is worth anything now, and it is to be reached again.
 
         :raises LeaseLost: as :meth:`publish` does.
         """
 
         def work(connection: Connection) -> None:
-            self._change(connection, template_id=None)
+            self._change(connection, template_id=None, detail="", **self._news(CONNECTING))
             self._void(connection, self._clock.now(), true())
 
         self._database.transaction(work)
+        self._state = CONNECTING
 
     def _following(self, connection: Connection, template: Template) -> int:
         """Return the first number of `template`, behind all that were leased and that processes may lease at this moment.
