@@ -77,7 +77,7 @@ class Talk(abc.ABC):
         self.stopping = asyncio.Event()
         self._fates: dict[bytes, Fate] = {}
         self._back: set[bytes] = set()
-        self._lost = False
+        self._lost = self._away = False
         self._rival: str | None = None
 
     async def run(self) -> None:
@@ -173,9 +173,11 @@ class Talk(abc.ABC):
             self._lost = True  # what was marked as sending was not sent, and is found again
             return []
         except DatabaseBusy:
-            log.warning(_AWAY)
+            if not self._away:
+                log.warning(_AWAY)
+                self._away = True
             return []
-        self._lost = False
+        self._lost = self._away = False
         return taken
 
     async def _sent(self, parcel: Parcel) -> None:
@@ -201,7 +203,7 @@ class Talk(abc.ABC):
         told, self._rival = self._rival, holder
         if holder is not None:
             if holder != told:
-                log.info("%s: another bridge, %s, talks to the upstream; waiting.", self.coin.name, holder)
+                log.info("%s: waiting, since %s talks to the upstream.", self.coin.name, holder)
             await self.pause(min(1.0, self.parts.lease / 2))
             return False
         fence = self.upstream.fence
