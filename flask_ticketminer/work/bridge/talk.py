@@ -16,7 +16,7 @@ from flask_ticketminer.clock import Clock
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import DatabaseBusy, OutcomeUnknown
 from flask_ticketminer.work.coins import Coin
-from flask_ticketminer.work.extranonce import most_effort
+from flask_ticketminer.work.extranonce import effort_trouble
 from flask_ticketminer.work.outbox import Fate, Outbox, Parcel
 from flask_ticketminer.work.stratum.dialects import UpstreamJob
 from flask_ticketminer.work.stratum.errors import UpstreamError
@@ -119,12 +119,10 @@ class Talk(abc.ABC):
 
         :raises UpstreamError: it has too few nonces for a share of so many.
         """
-        effort, most = self.parts.effort(self.coin, job), most_effort(job)
-        if effort > most:
-            raise UpstreamError(
-                f"The work has nonces for tickets of {most:,} hashes at most, not of {effort:,}: "
-                f"lower TICKETMINER_EFFORT of {self.coin.algorithm}."
-            )
+        effort = self.parts.effort(self.coin, job)
+        trouble = effort_trouble(job, self.coin.algorithm, effort)
+        if trouble is not None:
+            raise UpstreamError(trouble)
         return effort
 
     async def publish(self, template: Template, *, source: str, body: bytes | None = None) -> None:
