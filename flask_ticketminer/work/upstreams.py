@@ -141,10 +141,10 @@ class Upstream:
 
     def release(self) -> None:
         """End the lease now, so that the next bridge need not wait."""
-        gone = {"template_id": None, "state": WAITING, "detail": "The bridge was stopped.", "lease_until": 0}
+        gone = {"template_id": None, "detail": "The bridge was stopped.", "lease_until": 0}
 
         def work(connection: Connection) -> None:
-            self._change(connection, **gone)
+            self._change(connection, **gone, **self._news(WAITING))
 
         self._database.transaction(work)
 
