@@ -7,13 +7,13 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 from decimal import Decimal
-from difflib import get_close_matches
 
 from flask import Flask
 
 from flask_ticketminer.assets import languages
 from flask_ticketminer.errors import ConfigurationError
 from flask_ticketminer.funds import Fund, read_funds
+from flask_ticketminer.wording import did_you_mean
 from flask_ticketminer.work.coins import MOST_PROFITABLE, Coin, read_coins
 from flask_ticketminer.work.market import SWITCH_MARGIN
 from miner.pow import ALGORITHMS, UnknownImplementation
@@ -231,10 +231,8 @@ def late_settings(app: Flask, read: t.Mapping[str, t.Any]) -> str | None:
     )
     if not late:
         return None
-    return (
-        f"{', '.join(late)} changed after TicketMiner(app) or init_app(app) had read the settings, and that has no effect: set "
-        "it before."
-    )
+    names = ", ".join(late)
+    return f"{names} changed after TicketMiner(app) or init_app(app) had read the settings, and that has no effect: set it before."
 
 
 class _Reader:
@@ -395,9 +393,7 @@ class _Reader:
     def refuse_unknown(self) -> None:
         unknown = sorted(key for key in self.config if key.startswith(PREFIX) and key not in self.known)
         if unknown:
-            near = [*dict.fromkeys(name for key in unknown for name in get_close_matches(key, self.known, 1))]
-            meant = f" Did you mean {', '.join(near)}?" if near else ""
-            known = ", ".join(sorted(self.known))
             raise ConfigurationError(
-                f"{', '.join(unknown)}: no such setting.{meant} Flask-TicketMiner knows {known}."
+                f"{', '.join(unknown)}: no such setting.{did_you_mean(unknown, self.known)} "
+                f"Flask-TicketMiner knows {', '.join(sorted(self.known))}."
             )

@@ -213,6 +213,17 @@ def test_a_stream_is_not_written_to() -> None:
     run(test)
 
 
+@pytest.mark.parametrize(("path", "kind"), [("/", "urn:ticketminer:problem:no-tip"), (PATH, "about:blank")])
+def test_the_type_of_a_problem_is_what_web_processes_say(path: str, kind: str) -> None:
+    async def test() -> None:
+        async with serving(Asked()) as events:
+            client = await Client.of(events)
+            await client.ask("POST", path, "Content-Length: 0")
+            assert json.loads(await client.ended())["type"] == kind
+
+    run(test)
+
+
 def test_head_tells_the_kind_and_ends() -> None:
     async def test() -> None:
         async with serving(Asked()) as events:

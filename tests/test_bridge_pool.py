@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import pathlib
 import typing as t
 
-import pytest
 from mines import COIN, EASY, HARD, Mine, bridge_of, coin, mining, mining_app, pool_url, run
 from scripted_pool import Refusal, ScriptedPool, Talk
 from sqlalchemy import select
 
 from flask_ticketminer.work.bridge import pool as bridge_pool
-from flask_ticketminer.work.bridge.service import Bridge
 from flask_ticketminer.work.outbox import Forward
 from flask_ticketminer.work.stratum.dialects import Solution
 
@@ -133,27 +130,6 @@ def test_a_repeated_share_is_paid_and_sent_once(tmp_path: pathlib.Path) -> None:
             assert again.json["token_response"] == first.json["token_response"]
             assert (first.json["upstream"], again.json["upstream"]) == ("pending", "accepted")
             assert len(pool.shares) == 1
-
-    run(test)
-
-
-def test_a_bridge_that_waits_says_so_once_and_for_whom(
-    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO", "flask_ticketminer.work")
-
-    async def test() -> None:
-        async with mining(tmp_path, easy_pool(), TICKETMINER_BRIDGE_LEASE=1) as mine:
-            await mine.job()
-            asked = []
-            other = Bridge(mine.site, list(mine.site.settings.coins.values()))
-            acquire = other.talks[0].upstream.acquire
-            other.talks[0].upstream.acquire = lambda: asked.append(1) or acquire()  # type: ignore[method-assign]
-            running = asyncio.create_task(other.run())
-            await mine.until(lambda: len(asked) > 2, "three looks at the lease")
-            other.stop()
-            await running
-        assert caplog.text.count("talks to the upstream; waiting") == 1
 
     run(test)
 

@@ -188,7 +188,9 @@ def test_what_a_stopped_bridge_had_in_hand_is_unknown_and_is_not_written(tmp_pat
     run(test)
 
 
-def test_a_bridge_that_waits_says_so_once(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bridge_that_waits_says_for_whom_and_once(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def test() -> None:
         mine = Mine(mining_app(tmp_path, TICKETMINER_COINS={COIN: coin(pools=[pool_url(9)])}))
         first, second = lone_talk(mine), lone_talk(mine)
@@ -196,7 +198,27 @@ def test_a_bridge_that_waits_says_so_once(tmp_path: pathlib.Path, caplog: pytest
         with caplog.at_level("INFO", "flask_ticketminer.work"):
             for _ in range(2):
                 assert not await second._acquire()
-        assert caplog.text.count("talks to the upstream; waiting.") == 1
+        assert caplog.messages == [f"{COIN}: waiting, since {first.parts.holder} talks to the upstream."]
+
+    run(test)
+
+
+def test_a_database_that_stores_nothing_is_said_once_until_it_does_again(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> t.NoReturn:
+        raise DatabaseBusy("The disk is full.")
+
+    async def test() -> None:
+        talk = lone_talk(Mine(mining_app(tmp_path, TICKETMINER_COINS={COIN: coin(pools=[pool_url(9)])})))
+        assert await talk._acquire()
+        for said in (1, 2):
+            with monkeypatch.context() as patched:
+                patched.setattr(talk.outbox, "take", away)
+                for _ in range(3):
+                    assert await talk._take("session", 1, ()) == []
+            assert await talk._take("session", 1, ()) == []
+            assert caplog.text.count("it is tried again") == said
 
     run(test)
 

@@ -8,13 +8,14 @@ import typing as t
 
 import pytest
 from click.testing import Result
-from mines import COIN, Mine, coin, mining, mining_app, pool_url, run
+from mines import COIN, Ahead, Mine, coin, mining, mining_app, pool_url, run
 from scripted_pool import Refusal, Talk
 from sqlalchemy import update
 from test_bridge_pool import easy_pool
 
 from flask_ticketminer.cli import group
 from flask_ticketminer.work.blocks import Blocks
+from flask_ticketminer.work.bridge.service import Bridge
 
 
 async def command(mine: Mine, *arguments: str) -> Result:
@@ -145,6 +146,40 @@ def test_the_time_of_a_state_is_that_of_its_beginning(tmp_path: pathlib.Path) ->
             await pool.talk.notify("job-2")
             await mine.until(lambda: mine.site.source.tip("scrypt")["tip"] != job["tip"], "new work")
             assert (await seen(mine))["since"] >= 3600
+
+    run(test)
+
+
+@pytest.mark.parametrize("died", [False, True])
+def test_how_long_there_is_no_bridge_is_told_from_its_end(tmp_path: pathlib.Path, died: bool) -> None:
+    async def test() -> None:
+        clock = Ahead()
+        mine = Mine(mining_app(tmp_path, clock=clock, TICKETMINER_COINS={COIN: coin(pools=[pool_url(9)])}))
+        upstream = Bridge(mine.site, list(mine.site.settings.coins.values())).talks[0].upstream
+        assert upstream.acquire() is None
+        clock.ahead += 3600
+        upstream.renew()
+        if not died:
+            upstream.release()
+        clock.ahead += 60
+        shown = await seen(mine)
+        assert (shown["state"], shown["since"] < 100) == ("no bridge", True)
+
+    run(test)
+
+
+def test_a_pool_that_asks_for_a_pause_is_one_that_is_waited_for_from_then_on(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        pool = easy_pool()
+        async with mining(tmp_path, pool) as mine:
+            await mine.job()
+            row = mine.tables.upstream
+            early = update(row).where(row.c.coin == COIN).values(changed=row.c.changed - 3600)
+            mine.site.database.transaction(lambda connection: connection.execute(early) and None)
+            await pool.talk.say("client.reconnect", "", pool.port, 600)
+            await mine.until(lambda: mine.site.templates.current(COIN) is None, "the end of the work")
+            shown = await seen(mine)
+            assert (shown["state"], shown["detail"], shown["since"] < 3600) == ("connecting", "", True)
 
     run(test)
 

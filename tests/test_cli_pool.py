@@ -100,6 +100,16 @@ def test_a_program_reads_the_same_as_json(tmp_path: pathlib.Path) -> None:
     run(test)
 
 
+def test_work_that_the_bridge_does_not_take_is_none(tmp_path: pathlib.Path) -> None:
+    async def test() -> None:
+        async with pool() as good:
+            result = await look(tmp_path, coin(pools=[pool_url(good.port)]), scrypt=1 << 30)
+        assert result.exit_code == 1
+        assert "lower TICKETMINER_EFFORT of scrypt" in said(result)
+
+    run(test)
+
+
 def test_a_share_that_is_too_easy_brings_a_warning_and_no_failure(tmp_path: pathlib.Path) -> None:
     async def test() -> None:
         async with pool(1 / 64) as easy:

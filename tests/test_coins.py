@@ -158,7 +158,7 @@ def test_what_is_no_pool(given: object) -> None:
         ({"block_time": True}, "1 to 86400"),
         ({"dialect": "nicehash"}, "the dialect of scrypt is 'bitcoin'"),
         ({"epoch_length": 30_000}, "for ethash"),
-        ({"pool": []}, r"keys among symbol.*did you mean pools\?$"),
+        ({"pool": []}, r"keys among symbol.*\. Did you mean pools\?$"),
         ({"zebra": []}, r"keys among symbol.*epoch_length\.$"),
     ],
 )

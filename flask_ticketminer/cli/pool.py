@@ -19,7 +19,7 @@ from flask_ticketminer.wording import plural
 from flask_ticketminer.work.bridge.market import work_of
 from flask_ticketminer.work.coins import Coin
 from flask_ticketminer.work.difficulty import expected_hashes, target_difficulty
-from flask_ticketminer.work.extranonce import NTIME_AHEAD, capacity, room_warning
+from flask_ticketminer.work.extranonce import NTIME_AHEAD, capacity, effort_trouble, room_warning
 from flask_ticketminer.work.market import coin_text, share_warning
 from flask_ticketminer.work.probe import PAGE_RATES, Sight, seconds_to, share_hashes, upstreams_of
 from flask_ticketminer.work.stratum.jobs import EthashJob, HeaderJob
@@ -115,6 +115,7 @@ def _report(coin: Coin, sight: Sight, effort: int) -> dict[str, t.Any]:
         }
         found["block_seconds"] = seconds_to(needed, coin.algorithm, VISITORS)
     report["expected"] = {"hash_rate": PAGE_RATES[coin.algorithm] * VISITORS, **found}
+    report["trouble"] = effort_trouble(job, coin.algorithm, effort)
     return report
 
 

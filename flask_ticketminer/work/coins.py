@@ -10,9 +10,9 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 from decimal import Decimal
-from difflib import get_close_matches
 from urllib.parse import unquote
 
+from flask_ticketminer.wording import did_you_mean
 from flask_ticketminer.work.stratum.connection import Endpoint
 from miner.pow import ALGORITHMS, UnknownImplementation
 from miner.pow.errors import not_compiled
@@ -125,13 +125,12 @@ class _Reader:
         self.name = name
         unknown = [str(key) for key in entry if key not in _MEMBERS] if isinstance(entry, dict) else []
         if unknown or not isinstance(entry, dict):
-            near = [*dict.fromkeys(name for key in unknown for name in get_close_matches(key, _MEMBERS, 1))]
-            meant = f"; did you mean {', '.join(near)}?" if near else ""
-            raise self.wrong(f"a coin is a dictionary with keys among {', '.join(_MEMBERS)}{meant}")
+            known = f"a coin is a dictionary with keys among {', '.join(_MEMBERS)}"
+            raise ValueError(f"{self.wrong(known)}{did_you_mean(unknown, _MEMBERS)}")
         self.entry: dict[str, t.Any] = entry
 
     def wrong(self, sentence: str) -> ValueError:
-        return ValueError(f"Coin {self.name}: {sentence}{'' if sentence.endswith('?') else '.'}")
+        return ValueError(f"Coin {self.name}: {sentence}.")
 
     def coin(self) -> Coin:
         algorithm = self.algorithm()

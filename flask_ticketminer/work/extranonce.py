@@ -76,6 +76,16 @@ def most_effort(job: UpstreamJob) -> int:
     return int(1 << 8 * searched) // SEARCHES
 
 
+def effort_trouble(job: UpstreamJob, algorithm: str, effort: int) -> str | None:
+    """Return a sentence for the operator when tickets of `effort` expected hashes cannot be found in `job`; None when they can."""
+    if effort <= (most := most_effort(job)):
+        return None
+    return (
+        f"The work has nonces for tickets of {most:,} hashes at most, not of {effort:,}: "
+        f"lower TICKETMINER_EFFORT of {algorithm}."
+    )
+
+
 def cut(job: UpstreamJob, number: int) -> Piece:
     """Return the piece of `number`, which is below :func:`capacity`."""
     if isinstance(job, EthashJob):

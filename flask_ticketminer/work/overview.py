@@ -77,4 +77,5 @@ def _bridged(name: str, row: t.Any, now: int, outbox: Mapping[str, int]) -> Brid
     holder = row.holder if held else ""
     died = state == NO_BRIDGE and row.state != WAITING
     detail = "The bridge has ended without giving its lease back." if died else row.detail
-    return Bridged(name, state, holder, max(0, now - row.changed), detail, age, outbox)
+    began = row.changed if held else max(row.changed, row.lease_until)
+    return Bridged(name, state, holder, max(0, now - began), detail, age, outbox)

@@ -141,10 +141,10 @@ class Upstream:
 
     def release(self) -> None:
         """End the lease now, so that the next bridge need not wait."""
-        gone = {"template_id": None, "state": WAITING, "detail": "The bridge was stopped.", "lease_until": 0}
+        gone = {"template_id": None, "detail": "The bridge was stopped.", "lease_until": 0}
 
         def work(connection: Connection) -> None:
-            self._change(connection, **gone)
+            self._change(connection, **gone, **self._news(WAITING))
 
         self._database.transaction(work)
 
@@ -193,16 +193,17 @@ class Upstream:
         self._state = WORKING
 
     def void(self) -> None:
-        """Upstream is gone: nothing of it is worth anything now.
+        """Upstream is gone: nothing of it is worth anything now, and it is to be reached again.
 
         :raises LeaseLost: as :meth:`publish` does.
         """
 
         def work(connection: Connection) -> None:
-            self._change(connection, template_id=None)
+            self._change(connection, template_id=None, detail="", **self._news(CONNECTING))
             self._void(connection, self._clock.now(), true())
 
         self._database.transaction(work)
+        self._state = CONNECTING
 
     def _following(self, connection: Connection, template: Template) -> int:
         """Return the first number of `template`, behind all that were leased and that processes may lease at this moment.

@@ -14,7 +14,7 @@ _RENEW_BEFORE = 30.0
 class Place:
     """What is hashed for one site. The site's own thread changes it, others look. Times are seconds of one clock.
 
-    :param lock: is held during each change, and by who wants to see more than one attribute of the same moment.
+    :param lock: is held while the job changes, and by who wants to see more than one attribute of the same moment.
     :ivar search: of the present job, on the board or held; None while there is no job.
     :ivar waiting: why nothing is hashed.
     """

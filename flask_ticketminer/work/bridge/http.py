@@ -16,6 +16,8 @@ HEADER_LIMIT = 8192
 """Bytes of the longest request, up to its empty line; a body is not read."""
 _LINGER, _LINGER_BYTES = 1.0, 65536
 """For how long, and for how many bytes, a refused client is listened to: closing at once would take the answer away from it."""
+_OF_HTTP = frozenset({"method-not-allowed", "request-timeout", "header-too-large"})
+"""Causes that say no more than the status does."""
 _EVERYWHERE = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
 
 
@@ -33,7 +35,7 @@ class Refusal(Exception):
     def body(self) -> bytes:
         return json.dumps(
             {
-                "type": f"urn:ticketminer:problem:{self.cause}",
+                "type": "about:blank" if self.cause in _OF_HTTP else f"urn:ticketminer:problem:{self.cause}",
                 "title": self.status.phrase,
                 "status": self.status.value,
                 "detail": str(self),

@@ -88,8 +88,8 @@ class Market:
             unpriced = symbols - found.keys()
             if unpriced - self._unpriced:
                 log.warning(
-                    "TICKETMINER_PRICES has no price of %s now: its coin is not compared with others, and its tickets take the "
-                    "hashes of TICKETMINER_EFFORT.",
+                    "TICKETMINER_PRICES has no price of %s now: a coin without one is not compared with others, and its tickets "
+                    "take the hashes of TICKETMINER_EFFORT.",
                     ", ".join(sorted(unpriced)),
                 )
             self._unpriced = unpriced

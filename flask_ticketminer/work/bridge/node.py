@@ -15,7 +15,7 @@ from flask_ticketminer.work.blocks import CONFIRMED, ORPHANED, Blocks
 from flask_ticketminer.work.bridge.talk import Parts, Talk, new_template_id
 from flask_ticketminer.work.coins import Coin
 from flask_ticketminer.work.difficulty import expected_hashes
-from flask_ticketminer.work.node.client import NodeClient
+from flask_ticketminer.work.node.client import UNAUTHORIZED, NodeClient
 from flask_ticketminer.work.node.template import BlockTemplate, read_template
 from flask_ticketminer.work.outbox import BLOCK, ENDED, REFUSED, STALE, Fate, Parcel
 from flask_ticketminer.work.stratum.dialects import Solution
@@ -36,8 +36,8 @@ _REFRESH, _POLL = 45.0, 5.0
 """Seconds after which a template is made anew, for its time and its transactions; and where the node has no long poll."""
 _LEAST = 0.1
 _RETRY, _MOST_RETRY = 1.0, 30.0
-_STARTING = frozenset({-28, -10, -9})
-"""The node is loading, catching up, or has no peers: later it takes what it refuses now."""
+_LATER = frozenset({-28, -10, -9, UNAUTHORIZED})
+"""The node is loading, catching up, has no peers or another password than ours: later it takes what it refuses now."""
 TAG = b"/ticketminer/"
 
 
@@ -82,7 +82,7 @@ class NodeTalk(Talk):
         try:
             reason = await self._client.submit_block(template.block(header, solution.extranonce2))
         except (Disconnected, Misbehaved, Refused) as lost:
-            if isinstance(lost, Refused) and lost.code not in _STARTING:
+            if isinstance(lost, Refused) and lost.code not in _LATER:
                 return Fate(REFUSED, str(lost))
             log.warning("%s: a block waits: %s", self.coin.name, lost)
             await self.pause(_RETRY)
@@ -155,10 +155,11 @@ class NodeTalk(Talk):
         # A long poll that ends at once without news would fill the database with templates.
         idle = poll is not None and poll.done() and not moved and time.monotonic() - self._polled < _POLL
         await asyncio.sleep(_POLL if idle or template.long_poll_id is None else _LEAST)
-        if poll is not None and not poll.done():
-            if not moved:
+        if poll is not None:
+            if not poll.done() and not moved:
                 return poll
-            poll.cancel()  # it has not noticed: its connection is lost
+            poll.cancel()  # one that has not noticed has lost its connection
+            await asyncio.gather(poll, return_exceptions=True)
         if template.long_poll_id is None:
             return None
         self._polled = time.monotonic()

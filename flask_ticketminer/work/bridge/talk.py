@@ -16,7 +16,7 @@ from flask_ticketminer.clock import Clock
 from flask_ticketminer.database import Database
 from flask_ticketminer.errors import DatabaseBusy, OutcomeUnknown
 from flask_ticketminer.work.coins import Coin
-from flask_ticketminer.work.extranonce import most_effort
+from flask_ticketminer.work.extranonce import effort_trouble
 from flask_ticketminer.work.outbox import Fate, Outbox, Parcel
 from flask_ticketminer.work.stratum.dialects import UpstreamJob
 from flask_ticketminer.work.stratum.errors import UpstreamError
@@ -77,7 +77,7 @@ class Talk(abc.ABC):
         self.stopping = asyncio.Event()
         self._fates: dict[bytes, Fate] = {}
         self._back: set[bytes] = set()
-        self._lost = False
+        self._lost = self._away = False
         self._rival: str | None = None
 
     async def run(self) -> None:
@@ -119,12 +119,10 @@ class Talk(abc.ABC):
 
         :raises UpstreamError: it has too few nonces for a share of so many.
         """
-        effort, most = self.parts.effort(self.coin, job), most_effort(job)
-        if effort > most:
-            raise UpstreamError(
-                f"The work has nonces for tickets of {most:,} hashes at most, not of {effort:,}: "
-                f"lower TICKETMINER_EFFORT of {self.coin.algorithm}."
-            )
+        effort = self.parts.effort(self.coin, job)
+        trouble = effort_trouble(job, self.coin.algorithm, effort)
+        if trouble is not None:
+            raise UpstreamError(trouble)
         return effort
 
     async def publish(self, template: Template, *, source: str, body: bytes | None = None) -> None:
@@ -173,9 +171,11 @@ class Talk(abc.ABC):
             self._lost = True  # what was marked as sending was not sent, and is found again
             return []
         except DatabaseBusy:
-            log.warning(_AWAY)
+            if not self._away:
+                log.warning(_AWAY)
+                self._away = True
             return []
-        self._lost = False
+        self._lost = self._away = False
         return taken
 
     async def _sent(self, parcel: Parcel) -> None:
@@ -201,7 +201,7 @@ class Talk(abc.ABC):
         told, self._rival = self._rival, holder
         if holder is not None:
             if holder != told:
-                log.info("%s: another bridge, %s, talks to the upstream; waiting.", self.coin.name, holder)
+                log.info("%s: waiting, since %s talks to the upstream.", self.coin.name, holder)
             await self.pause(min(1.0, self.parts.lease / 2))
             return False
         fence = self.upstream.fence

@@ -15,6 +15,8 @@ MAX_ANSWER = 64 << 20
 """Bytes; a template carries whole transactions as hex."""
 ANSWER, LONG_POLL = 60.0, 86400.0
 """Seconds to wait for an answer, and for one that the node gives when there is news: on a quiet chain that takes its time."""
+UNAUTHORIZED = 24
+"""The code of a refusal by HTTP, as Stratum has it; a node's own are negative."""
 _TAKEN = ("duplicate", "duplicate-inconclusive", "inconclusive")
 """Answers to a block that is stored: BIP 22 calls one inconclusive that was not tried as the chain's tip."""
 
@@ -72,7 +74,8 @@ class NodeClient:
             ) from error
         if status in (401, 403):
             raise Refused(
-                f"The node at {self.address} refuses the user or the password, or this address (rpcallowip)."
+                f"The node at {self.address} refuses the user or the password, or this address (rpcallowip).",
+                UNAUTHORIZED,
             )
         try:
             answer = read_json(bytes(text))

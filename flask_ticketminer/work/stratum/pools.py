@@ -22,7 +22,6 @@ STEADY = 60.0
 """Seconds after which a session was one that works: what fails then begins a new count."""
 MOST_WISHES = 5
 """How often in a row a pool's wish for another connection is followed after a session that was not steady."""
-
 LONGEST_WISH = 30.0
 """Seconds that a pool may have us wait before its new connection while there are other pools."""
 
