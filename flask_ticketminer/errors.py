@@ -9,7 +9,7 @@
     │   ├── UngatedView                  a gated function was registered without its gate
     │   └── UncommittedWrites            a paid view left writes open on the SQLite file the tickets share
     ├── UpstreamError                    a pool or node failed; `work.stratum.errors` draws what is below
-    ├── LeaseLost                        another bridge talks to an upstream now (`work.upstreams`)
+    ├── LeaseLost                        another bridge talks to an upstream now
     └── Problem                          answered as application/problem+json (RFC 9457)
         ├── BadRequest (400)             MalformedRequest, BadAmount, UnknownAlgorithm, UnknownFund, ForgedJob,
         │                                WrongKey, BlindedMessageRange, ValueMismatch
@@ -53,6 +53,10 @@ class UngatedView(ConfigurationError):
 
 class UncommittedWrites(ConfigurationError):
     """A delivering view left uncommitted writes on the SQLite database that it shares with the tickets."""
+
+
+class LeaseLost(TicketMinerError):
+    """Another bridge talks to this upstream now: this one was silent for longer than its lease."""
 
 
 class Problem(TicketMinerError):

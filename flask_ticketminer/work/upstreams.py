@@ -27,7 +27,7 @@ from sqlalchemy.exc import IntegrityError
 
 from flask_ticketminer.clock import Clock
 from flask_ticketminer.database import Database
-from flask_ticketminer.errors import TicketMinerError
+from flask_ticketminer.errors import LeaseLost
 from flask_ticketminer.work.extranonce import capacity
 from flask_ticketminer.work.outbox import PENDING, SENDING
 from flask_ticketminer.work.template import Template, job_to_bytes, template_of_row
@@ -48,10 +48,6 @@ def elapsed() -> float:
     if sys.platform == "linux":
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
-
-
-class LeaseLost(TicketMinerError):
-    """Another bridge talks to this upstream now: this one was silent for longer than its lease."""
 
 
 class Upstream:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from flask_ticketminer.clock import Clock
 from flask_ticketminer.config import Settings
 from flask_ticketminer.database import Database
+from flask_ticketminer.errors import LeaseLost
 from flask_ticketminer.work.bridge.talk import pause, stored
 from flask_ticketminer.work.coins import MOST_PROFITABLE, Coin
 from flask_ticketminer.work.extranonce import most_effort
@@ -18,7 +19,7 @@ from flask_ticketminer.work.prices import current_prices
 from flask_ticketminer.work.stratum.dialects import UpstreamJob
 from flask_ticketminer.work.stratum.jobs import HeaderJob
 from flask_ticketminer.work.templates import CHOICE, Templates
-from flask_ticketminer.work.upstreams import WORKING, LeaseLost, Upstream
+from flask_ticketminer.work.upstreams import WORKING, Upstream
 
 log = logging.getLogger(__name__)
 

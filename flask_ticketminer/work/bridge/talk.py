@@ -14,14 +14,14 @@ from dataclasses import dataclass
 
 from flask_ticketminer.clock import Clock
 from flask_ticketminer.database import Database
-from flask_ticketminer.errors import DatabaseBusy, OutcomeUnknown
+from flask_ticketminer.errors import DatabaseBusy, LeaseLost, OutcomeUnknown
 from flask_ticketminer.work.coins import Coin
 from flask_ticketminer.work.extranonce import effort_trouble
 from flask_ticketminer.work.outbox import Fate, Outbox, Parcel
 from flask_ticketminer.work.stratum.dialects import UpstreamJob
 from flask_ticketminer.work.stratum.errors import UpstreamError
 from flask_ticketminer.work.template import Template
-from flask_ticketminer.work.upstreams import CONNECTING, LeaseLost, Upstream
+from flask_ticketminer.work.upstreams import CONNECTING, Upstream
 
 log = logging.getLogger(__name__)
 
