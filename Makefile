@@ -32,11 +32,8 @@ help:
 demo: port-ready .venv/installed-demo
 	@$(bin)/python -m demo_shop.walkthrough --port $(PORT) $(if $(filter-out 0,$(ONCE)),--once)
 
-# Tests of servers and browsers wait more than they compute.
-workers := $(shell n=$$(nproc); [ $$n -lt 4 ] && echo $$((n + 1)) || echo 4)
-
 test: .venv/installed-test $(npm_parts)
-	$(bin)/python -m pytest -n $(workers) --dist loadfile $(ARGS)
+	$(bin)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 screenshots: .venv/installed-test
 	@$(bin)/python -m tests.browser_preview.shots screenshots $(ARGS)

@@ -22,7 +22,7 @@ PHONE = (390, 844)
 HOSTS = ("shop.test", "donation.test")
 """Names that lead to this machine and yet are no loopback names: pages of http://shop.test are no secure contexts."""
 
-PATIENCE = 20.0
+PATIENCE = 45.0
 """Seconds that a page has to become what a test waits for."""
 LOADING = 60.0
 """Seconds that a page has to load."""

@@ -30,7 +30,7 @@ from flask_ticketminer.database import Database
 from flask_ticketminer.mint.housekeeping import EVERY, Housekeeper
 from flask_ticketminer.mint.key_pool import pooled_keys
 
-PATIENCE = 10
+PATIENCE = 30
 """Seconds that a child has."""
 MOMENT = 0.3
 """Seconds for which a thread stays where a fork has to wait for it; the fork begins meanwhile."""

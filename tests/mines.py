@@ -31,7 +31,7 @@ EASY = 4 / 65536
 """A pool's difficulty at which a share of scrypt takes four hashes."""
 HARD = "1d00ffff"
 """Bits of a network on which no test finds a block."""
-PATIENCE = 20.0
+PATIENCE = 45.0
 
 
 def coin(**changes: t.Any) -> dict[str, t.Any]:
@@ -182,6 +182,6 @@ async def mining(
             assert mine.balanced()
 
 
-def run(test: Callable[[], Coroutine[t.Any, t.Any, None]], seconds: float = 60) -> None:
-    """Run an asynchronous test, for a minute at most."""
+def run(test: Callable[[], Coroutine[t.Any, t.Any, None]], seconds: float = 120) -> None:
+    """Run an asynchronous test, for two minutes at most."""
     asyncio.run(asyncio.wait_for(test(), seconds))

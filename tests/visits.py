@@ -48,7 +48,7 @@ class Widget:
         """Agree to what the site asks for."""
         self.press("agree")
 
-    def see(self, key: str, seconds: float = 30, **values: object) -> str:
+    def see(self, key: str, seconds: float = 60, **values: object) -> str:
         """Wait until it shows a message, and return all that it shows."""
         return self.tab.see(said(key, **values), WIDGET, seconds)
 
