@@ -33,7 +33,7 @@ demo: port-ready .venv/installed-demo
 	@$(bin)/python -m demo_shop.walkthrough --port $(PORT) $(if $(filter-out 0,$(ONCE)),--once)
 
 test: .venv/installed-test $(npm_parts)
-	$(bin)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(bin)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 screenshots: .venv/installed-test
 	@$(bin)/python -m tests.browser_preview.shots screenshots $(ARGS)

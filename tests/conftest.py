@@ -69,12 +69,6 @@ __all__ = [
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, begin with the file that takes longest: the others would wait for it in the end."""
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: item.path.stem != "test_torture")
-
-
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Postgres]:
     """One real PostgreSQL for the session."""

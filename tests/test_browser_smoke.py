@@ -340,7 +340,8 @@ def test_faults_of_pages_and_workers_are_heard(profile: Profile, serve_pages: Se
         return all(any(words in error for error in heard) for words in wanted)
 
     tab.until(complete, "all four faults")
-    assert tab.errors() == []
+    # The page may hear of the worker's fault later than we do, and says so as well.
+    assert [error for error in tab.errors() if "a fault in the worker" not in error] == []
 
 
 def test_axe_looks_into_shadow_roots(profile: Profile, serve_pages: Serve) -> None:
